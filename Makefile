@@ -1,0 +1,38 @@
+# Everything runs in .venv, which is made on first use; nothing needs to be activated.
+
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell $(p) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print("$(p)")' 2>/dev/null)))
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/run.stamp  ## install, run the notebook's experiments, print verdicts, errors and times
+	@$(BIN)/python -m runner sweep=notebook
+
+test: lint  ## install the development tools, then lint, check types, and run every test
+	@echo "== tests" && $(BIN)/python -m pytest --numprocesses 2
+
+lint: .venv/dev.stamp
+	@echo "== lint" && $(BIN)/ruff check
+	@echo "== format" && $(BIN)/ruff format --check
+	@echo "== types" && $(BIN)/mypy
+
+bench: .venv/dev.stamp  ## measure start-up as ratios, side by side; CSV in outputs/bench
+	@$(BIN)/python -m tests.bench
+
+clean:  ## remove the environment and all caches, keep outputs/
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "handgrad needs Python 3.11, 3.12 or 3.13, with PYTHON=... if it is not on the PATH" >&2; exit 1; }
+	@echo "== making .venv with $(PYTHON)" && $(PYTHON) -m venv .venv
+
+.venv/run.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "== installing handgrad" && $(PIP) --editable . && touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "== installing handgrad and the development tools" && $(PIP) --editable '.[dev]' && touch $@ .venv/run.stamp

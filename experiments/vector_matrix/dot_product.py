@@ -1,0 +1,36 @@
+r"""Dot product of two column vectors: f = w' x.
+
+    x: (n, 1)   w: (n, 1)   f: (1, 1)   g = df: (1, 1)
+
+From f = sum_i w_i x_i follows df/dw_i = x_i and df/dx_i = w_i. In numerator layout df/dw is the
+row x'; the gradient has the shape of w and is its transpose, the column x. So
+
+    dL/dw = x g     (n, 1)
+    dL/dx = w g     (n, 1)
+"""
+
+from torch import Tensor
+
+from runner.formula import register
+
+
+def shapes(n: int) -> dict[str, tuple[int, ...]]:
+    return {"x": (n, 1), "w": (n, 1)}
+
+
+def forward(x: Tensor, w: Tensor) -> Tensor:
+    return w.T @ x
+
+
+def product(grad_f: Tensor, x: Tensor, w: Tensor) -> dict[str, Tensor]:
+    return {"w": x * grad_f, "x": w * grad_f}
+
+
+register(
+    shapes=shapes,
+    forward=forward,
+    gradients=[product],
+    outputs=("f",),
+    latex=r"f = w^\top x,\quad \nabla_w L = x\,g,\quad \nabla_x L = w\,g",
+    source="Petersen and Pedersen, The Matrix Cookbook (2012), eq. 69",
+)

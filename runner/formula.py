@@ -1,0 +1,327 @@
+"""The contract between the mathematics and the runner: the Formula record, register(), lookup().
+
+A file in `experiments/` states a formula and ends with `register(...)`. Its name is the file's name,
+and everything in it is matched by argument name, never by position:
+
+    shapes(m, n)                    -> {input: size}, in the order in which inputs are drawn
+    sample(rng, m, n)               -> {input: tensor}, those that `shapes` alone cannot describe
+    forward(x, W, *, eps=1e-5)      -> y, or {output or saved intermediate: tensor}
+    derivation(grad_y, x, mean)     -> {input: gradient}
+    jacobian(x, W)                  -> {input: full Jacobian, of shape output + input}
+
+The positional arguments of `forward` are the inputs (with a default of None, an optional one), its
+keyword-only arguments the hyper-parameters. `shapes`, `sample` and the derivations may ask for any
+hyper-parameter by name, and may add keyword-only ones of their own. `**rest` takes the inputs that a
+formula of any depth cannot name.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from runner.domain import Domain, above, at_least, between, integer, like, one_of, optional
+from runner.draw import Draw
+from runner.errors import FormulaError, unknown
+
+__all__ = [
+    "Domain", "Draw", "Edge", "Formula", "above", "at_least", "between", "integer", "lookup", "names",
+    "one_of", "optional", "register",
+]  # fmt: skip
+
+Function = Callable[..., Any]
+Shape = Mapping[str, int | list[int]]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The argument names of a function, by the part they play in the contract."""
+
+    positional: Mapping[str, Any]  # name -> default, `inspect.Parameter.empty` where it has none
+    keyword_only: Mapping[str, Any]
+    takes_rest: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that is spelled out, in order."""
+        return (*self.positional, *self.keyword_only)
+
+    def pick(self, available: Mapping[str, Any], rest: Iterable[str] = ()) -> dict[str, Any]:
+        """Select what the function asks for, and `rest` if it takes the rest."""
+        chosen = {name: available[name] for name in self.names if name in available}
+        if self.takes_rest:
+            chosen |= {name: available[name] for name in rest if name in available}
+        return chosen
+
+
+@cache
+def signature(function: Function) -> Signature:
+    """Read a function's arguments once."""
+    parameters = inspect.signature(function).parameters.values()
+    return Signature(
+        {p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)},
+        {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY},
+        any(p.kind is p.VAR_KEYWORD for p in parameters),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """A degenerate case that a formula claims to get right, as a change to any experiment of it.
+
+    `shape` and `params` replace settings; `inputs` is a function that takes inputs by name and returns
+    those that it replaces. Where `raises` is set, forward refuses the case with that exception.
+    """
+
+    shape: Shape = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Function | None = None
+    raises: type[Exception] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula:
+    """One forward, the gradients derived from it, and what the runner needs to exercise them.
+
+    `outputs` and `saved` name what `forward` returns; `constants` are floating inputs that are held
+    fixed; `may_be_empty` are the dimensions for which 0 is meaningful; `domain` says which values a
+    hyper-parameter may take; `edges` are degenerate cases by name. `statement` is the file's docstring.
+    """
+
+    name: str
+    shapes: Function
+    forward: Function
+    gradients: Mapping[str, Function]
+    jacobians: Mapping[str, Function] = field(default_factory=dict)
+    library: Function | None = None
+    sample: Function | None = None
+    outputs: tuple[str, ...] = ("y",)
+    saved: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    may_be_empty: tuple[str, ...] = ()
+    domain: Mapping[str, Domain] = field(default_factory=dict)
+    edges: Mapping[str, Edge] = field(default_factory=dict)
+    latex: str = ""
+    source: str = ""
+    statement: str = ""
+
+    @property
+    def derivations(self) -> dict[str, Function]:
+        """Gradients and explicit Jacobians, by name."""
+        return {**self.gradients, **self.jacobians}
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]:
+        """The keys that `shape:` may have, with their defaults."""
+        return {
+            name: default
+            for name, default in signature(self.shapes).positional.items()
+            if name not in self.parameters
+        }
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The hyper-parameters and their defaults."""
+        functions = (self.shapes, self.sample, *self.derivations.values(), self.forward)
+        return {
+            name: default
+            for function in functions
+            if function is not None
+            for name, default in signature(function).keyword_only.items()
+            if default is not inspect.Parameter.empty
+        }
+
+    def domain_of(self, parameter: str) -> Domain:
+        """Return the values that a hyper-parameter may take."""
+        return self.domain.get(parameter) or like(self.parameters[parameter])
+
+    def sizes(self, shape: Shape, params: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        """Return the size of each input; `shapes` raises ValueError where dimensions do not fit."""
+        sizes: dict[str, tuple[int, ...]] = self.shapes(**signature(self.shapes).pick({**params, **shape}))
+        return sizes
+
+    def apply(
+        self, function: Function, inputs: Mapping[str, Tensor], params: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """Call `forward` or `library`; return outputs and saved intermediates by name."""
+        result = function(**signature(function).pick({**params, **inputs}, rest=inputs))
+        if not isinstance(result, Mapping):
+            result = dict(zip(self.outputs, result if isinstance(result, tuple) else (result,), strict=True))
+        expected = (*self.outputs, *(self.saved if function is self.forward else ()))
+        if missing := [name for name in expected if name not in result]:
+            raise FormulaError(
+                f"{self.name}: {function.__name__} returns {', '.join(result)} and lacks "
+                f"{', '.join(missing)}, which the record names as output or saved"
+            )
+        return {name: result[name] for name in expected}
+
+    def differentiate(
+        self, derivation: str, values: Mapping[str, Any], inputs: Iterable[str]
+    ) -> dict[str, Tensor]:
+        """Call a derivation with what it asks for; return gradients by input name.
+
+        `values` holds inputs, outputs, saved intermediates, hyper-parameters and `grad_<output>`;
+        `inputs` are the names that `**rest` receives. Raises FormulaError for anything but a dict.
+        """
+        function = self.derivations[derivation]
+        result = function(**signature(function).pick(values, rest=inputs))
+        if not isinstance(result, Mapping):
+            raise FormulaError(
+                f"{self.name}: {derivation} returns {type(result).__name__}, not {{input: gradient}}"
+            )
+        return {name: gradient for name, gradient in result.items() if gradient is not None}
+
+
+_registry: dict[str, Formula] = {}
+
+
+def register(
+    *,
+    gradients: Iterable[Function],
+    jacobians: Iterable[Function] = (),
+    name: str | None = None,
+    **record: Any,
+) -> Formula:
+    """Validate a formula and add it to the registry.
+
+    `gradients` and `jacobians` are functions; the name of each is the name of the derivation. The
+    formula is named after its file unless `name` says otherwise. Raises FormulaError, which names
+    what was received and what there is, when the pieces do not fit together.
+    """
+    forward = record["forward"]
+    formula = Formula(
+        name=name or forward.__module__.rpartition(".")[2],
+        gradients=_by_name(gradients),
+        jacobians=_by_name(jacobians),
+        statement=inspect.getdoc(inspect.getmodule(forward)) or "",
+        **record,
+    )
+    _validate(formula)
+    owner = registered().get(formula.name) or _modules().get(formula.name, forward.__module__)
+    if formula.name in _registry or owner != forward.__module__:
+        raise FormulaError(
+            f"formula {formula.name!r} of {forward.__module__}: the name is taken, by {owner}; "
+            "rename the file, or give register another name=..."
+        )
+    _registry[formula.name] = formula
+    return formula
+
+
+def registered() -> dict[str, str]:
+    """Return the formulas imported so far, each with the module that it comes from."""
+    return {name: formula.forward.__module__ for name, formula in _registry.items()}
+
+
+def names() -> list[str]:
+    """Return the name of every formula there is, without importing those not used yet."""
+    return sorted({*_registry, *_modules()})
+
+
+def lookup(name: str) -> Formula:
+    """Return the formula of a name, importing its file on first use."""
+    if name not in _registry and name in _modules():
+        importlib.import_module(_modules()[name])
+        if name not in _registry:
+            raise FormulaError(
+                f"{_modules()[name]} registers no formula {name!r}; a formula is its file's name"
+            )
+    if name not in _registry:
+        raise FormulaError(unknown("formula", name, names()))
+    return _registry[name]
+
+
+@cache
+def _modules() -> dict[str, str]:
+    """Find the files in `experiments/`; a leading underscore marks a helper, not a formula."""
+    root = Path(importlib.import_module("experiments").__path__[0])
+    found: dict[str, str] = {}
+    for path in sorted(root.rglob("[!_]*.py")):
+        module = ".".join((root.name, *path.relative_to(root).with_suffix("").parts))
+        if path.stem in found:
+            raise FormulaError(f"two formulas are named {path.stem!r}: {found[path.stem]} and {module}")
+        found[path.stem] = module
+    return found
+
+
+def _by_name(functions: Iterable[Function]) -> dict[str, Function]:
+    found: dict[str, Function] = {}
+    for function in functions:
+        if function.__name__ in found:
+            raise FormulaError(f"{function.__module__}: two derivations are named {function.__name__!r}")
+        found[function.__name__] = function
+    return found
+
+
+def _validate(formula: Formula) -> None:
+    """Check every name that can be checked before the formula runs."""
+    forward = signature(formula.forward)
+    named = tuple(forward.positional)
+    results = (*formula.outputs, *formula.saved)
+    if not formula.gradients and not formula.jacobians:
+        raise FormulaError(f"{formula.name}: there is no gradient to check")
+    if clash := sorted({*named} & {*results}):
+        raise FormulaError(f"{formula.name}: {', '.join(clash)} names both an input and a result of forward")
+
+    upstream = tuple(f"grad_{output}" for output in formula.outputs)
+    dimensions = tuple(formula.dimensions)
+    hyper = tuple(formula.parameters)
+    allowed: list[tuple[Function | None, tuple[str, ...]]] = [
+        (formula.shapes, (*dimensions, *hyper)),
+        (formula.sample, ("rng", *dimensions, *hyper)),
+        (formula.forward, (*named, *hyper)),
+        (formula.library, (*named, *hyper)),
+        *((f, (*named, *results, *hyper, *upstream)) for f in formula.derivations.values()),
+    ]
+    for function, known in allowed:
+        if function is not None:
+            _only_known(formula, function, known, any_input=forward.takes_rest)
+    _members(formula, "constants", formula.constants, named, any_input=forward.takes_rest)
+    _members(formula, "domain", formula.domain, hyper)
+    _members(formula, "may_be_empty", formula.may_be_empty, dimensions)
+    for name, edge in formula.edges.items():
+        _members(formula, f"shape key of edge {name}", edge.shape, dimensions)
+        _members(formula, f"params key of edge {name}", edge.params, hyper)
+    _inputs_have_shapes(formula, forward)
+
+
+def _only_known(formula: Formula, function: Function, known: Iterable[str], any_input: bool) -> None:
+    asked = signature(function)
+    if asked.takes_rest and not any_input:
+        raise FormulaError(f"{formula.name}: {function.__name__} takes **rest, but forward names its inputs")
+    _members(formula, f"argument of {function.__name__}", asked.names, known)
+
+
+def _members(
+    formula: Formula, kind: str, given: Iterable[str], known: Iterable[str], any_input: bool = False
+) -> None:
+    for name in given:
+        if name not in known and not any_input:
+            raise FormulaError(f"{formula.name}: {unknown(kind, name, known)}")
+
+
+def _inputs_have_shapes(formula: Formula, forward: Signature) -> None:
+    """Call `shapes` once with every dimension 2, where that is a legal shape."""
+    lists = {
+        name
+        for name, p in inspect.signature(formula.shapes).parameters.items()
+        if "list" in str(p.annotation)
+    }
+    try:
+        sizes = formula.sizes(
+            {d: [2, 2] if d in lists else 2 for d in formula.dimensions}, formula.parameters
+        )
+    except ValueError:
+        return
+    required = {n for n, default in forward.positional.items() if default is inspect.Parameter.empty}
+    if missing := sorted(required - {*sizes}):
+        raise FormulaError(
+            f"{formula.name}: shapes gives {', '.join(sizes)} and lacks {', '.join(missing)}, "
+            "which forward requires"
+        )
+    if not forward.takes_rest:
+        _members(formula, "input given by shapes", sizes, tuple(forward.positional))

@@ -1,0 +1,38 @@
+"""The CSV report."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from runner.record import Row, as_dict, columns
+
+NAME = "report.csv"
+
+PANDAS = {"str": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
+
+
+def write(folder: Path, rows: Iterable[Row]) -> Path:
+    """Write the report beside its place, then move it there: a reader never sees half of it.
+
+    An empty cell was not measured; a NaN that was measured is written as `nan`.
+    """
+    path = folder / NAME
+    unfinished = path.with_suffix(".part")
+    frame(rows).to_csv(unfinished, index=False)
+    return unfinished.replace(path)
+
+
+def frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return rows as a table, in which only what was not measured is missing."""
+    cells = [
+        {name: "nan" if value != value else value for name, value in as_dict(row).items()} for row in rows
+    ]
+    return pd.DataFrame(cells, columns=list(columns()), dtype=object)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a report with the types of its columns; pandas shows an empty cell and `nan` alike."""
+    types = {name: PANDAS[kind] for name, kind in columns().items()}
+    missing = {name: ["", "nan"] for name, kind in types.items() if kind != "string"}
+    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)

@@ -1,0 +1,76 @@
+"""The page of one experiment: statement, dimensions, tensors and gradients, as in a notebook."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from torch import Tensor
+
+from runner import manual, reference
+from runner.compare import max_abs_error
+from runner.errors import reason
+from runner.formula import lookup
+from runner.inputs import Case, seeded
+from runner.record import spelled
+from runner.report.table import console
+from runner.spec import Spec, draw
+
+
+def show(spec: Spec) -> None:
+    """Print the page; what a formula raises stands where its result would."""
+    formula, out = lookup(spec.formula), console()
+    out.rule(spec.experiment)
+    _text(out, formula.statement)
+    if formula.source:
+        _text(out, f"Source: {formula.source}")
+    settings = {**spec.shape, **spec.params, "dtype": spec.dtype, "device": spec.device, "seed": spec.seed}
+    _text(out, spelled(settings))
+    with seeded(spec.seed):
+        try:
+            case = draw(spec)
+            _tensors(out, "inputs", case.inputs)
+            _tensors(out, "outputs", {name: case.results[name] for name in formula.outputs})
+            _tensors(out, "saved for the backward", {name: case.results[name] for name in formula.saved})
+            _tensors(out, "upstream", {f"dL/d{name}": value for name, value in case.upstream.items()})
+        except Exception as error:  # whatever a formula raises is its result
+            _text(out, reason(error))
+            return
+        for name in spec.derivations:
+            _derivation(out, case, name)
+
+
+def _derivation(out: Console, case: Case, name: str) -> None:
+    explicit = name in case.formula.jacobians
+    try:
+        expected = reference.jacobians(case) if explicit else reference.autograd(case)
+        found = manual.gradients(case, name)
+    except Exception as error:  # whatever a derivation raises is its result
+        _tensors(out, name, {"failed": reason(error)})
+        return
+    what = "Jacobian by " if explicit else "dL/d"
+    _tensors(out, name, {f"{what}{wrt}": value for wrt, value in found.items()})
+    _text(out, "\n".join(_error(wrt, value, expected[wrt]) for wrt, value in found.items()))
+
+
+def _error(wrt: str, found: Tensor, expected: Tensor) -> str:
+    if found.shape != expected.shape:
+        return f"{wrt}: autograd's has shape {tuple(expected.shape)}"
+    return f"{wrt}: max |manual - autograd| = {max_abs_error(found, expected):.3g}"
+
+
+def _tensors(out: Console, heading: str, values: Mapping[str, Any]) -> None:
+    if values:
+        out.print(f"[bold]{heading}[/]")
+    for name, value in values.items():
+        size = f" {'x'.join(map(str, value.shape)) or 'scalar'}" if isinstance(value, Tensor) else ""
+        _text(out, f"{name}{size} =\n{_printed(value)}")
+
+
+def _printed(value: Any) -> str:
+    """Print a tensor's numbers without the constructor around them."""
+    return str(value.tolist()) if isinstance(value, Tensor) and value.numel() == 1 else str(value)
+
+
+def _text(out: Console, text: str) -> None:
+    out.print(Padding(text, (0, 0, 1, 2), expand=False), markup=False, highlight=False)

@@ -1,0 +1,109 @@
+"""The tables in the terminal."""
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from runner.compare import VERDICTS
+from runner.record import Row
+
+MOST_ROWS = 60  # a longer sweep is read in the CSV
+STYLES = {
+    "exact": "green",
+    "correct": "green",
+    "inaccurate": "yellow",
+    "suspect_reference": "magenta",
+    "invalid": "red",
+    "wrong": "bold red",
+}
+
+
+def console() -> Console:
+    """Return a console that is as wide as the table needs where no terminal sets the width."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+def print_rows(rows: Sequence[Row], out: Console) -> None:
+    """Print one line a row: what, verdict, error, times; below it what went wrong, in words."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("experiment", "derivation", "wrt", "gradient"):
+        table.add_column(heading, no_wrap=True)
+    points = _point_columns(rows)
+    for heading in points:
+        table.add_column(heading, no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for heading in ("max abs error", "manual ms", "autograd ms", "speedup"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row.experiment,
+            row.derivation,
+            row.wrt,
+            row.gradient_shape,
+            *("" if getattr(row, name) is None else str(getattr(row, name)) for name in points),
+            _verdict(row),
+            _number(row.max_abs_error, ".3g"),
+            _number(row.manual_ms, ".4f"),
+            _number(row.autograd_ms, ".4f"),
+            _number(row.speedup, ".2f", "x"),
+        )
+    out.print(table)
+    for row in rows:
+        if explanation := row.error or row.diagnosis:
+            where = ", ".join(filter(None, (row.experiment, row.derivation, row.wrt, row.shape)))
+            out.print(Text(f"{where}: {explanation}"), soft_wrap=True)
+
+
+def print_summary(rows: Sequence[Row], report: Path, out: Console) -> None:
+    """Print counts by verdict, the worst error, and where the CSV is."""
+    counts = Counter(row.verdict or row.status for row in rows)
+    order = sorted(counts, key=lambda name: VERDICTS.index(name) if name in VERDICTS else len(VERDICTS))
+    parts = ", ".join(f"[{STYLES.get(name, 'red')}]{counts[name]} {name}[/]" for name in order)
+    out.print(f"{len(rows)} rows: {parts or 'none'}")
+    if (worst := worst_error(rows)) is not None:
+        out.print(
+            f"worst max abs error: {worst.max_abs_error:.3g} ({worst.experiment} {worst.derivation} "
+            f"{worst.wrt}, {worst.shape}, {worst.dtype}, seed {worst.seed})",
+            highlight=False,
+        )
+    out.print(f"report: {report}", highlight=False, soft_wrap=True)
+
+
+def worst_error(rows: Sequence[Row]) -> Row | None:
+    """Return the row of the largest error, where NaN is larger than any number."""
+    measured = [row for row in rows if row.max_abs_error is not None]
+
+    def size(row: Row) -> float:
+        error = row.max_abs_error
+        return math.inf if error is None or math.isnan(error) else error
+
+    return max(measured, key=size, default=None)
+
+
+def _point_columns(rows: Sequence[Row]) -> list[str]:
+    """Return what tells the points of a sweep apart."""
+    candidates = ("shape", "params", "dtype", "device", "seed")
+    of_experiment: dict[str, set[tuple[object, ...]]] = {}
+    for row in filter(lambda row: row.key, rows):
+        of_experiment.setdefault(row.experiment, set()).add(tuple(getattr(row, c) for c in candidates))
+    return [
+        name
+        for i, name in enumerate(candidates)
+        if any(len({point[i] for point in points}) > 1 for points in of_experiment.values())
+    ]
+
+
+def _verdict(row: Row) -> Text:
+    name = row.verdict or row.status
+    return Text(name, style=STYLES.get(name, "red"))
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    return "" if value is None else f"{value:{form}}{unit}"

@@ -1,0 +1,1 @@
+"""Many points: where they are recorded as they finish."""

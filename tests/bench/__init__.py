@@ -1,0 +1,1 @@
+"""What `make bench` measures: ratios of medians, side by side in one run."""

@@ -1,0 +1,89 @@
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from runner import app, formula
+from runner.formula import Formula, register
+from runner.report import csv
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Keep each of the tests that run in parallel to one core."""
+    torch.set_num_threads(1)
+
+
+@dataclass
+class Outcome:
+    """What a user gets from one command."""
+
+    status: int
+    out: str
+    err: str
+    folders: list[Path]
+
+    @property
+    def report(self) -> pd.DataFrame:
+        """The one CSV that the command wrote."""
+        (path,) = (folder / csv.NAME for folder in self.folders if (folder / csv.NAME).exists())
+        return csv.read(path)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The same, as plain rows; None is an empty cell."""
+        table = self.report.astype(object)
+        records = table.where(table.notna(), None).to_dict("records")
+        return [{str(name): value for name, value in record.items()} for record in records]
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["runner", *arguments])
+        before = {*tmp_path.glob("outputs/*/*")}
+        with pytest.raises(SystemExit) as exit_status:
+            app.main()
+        out, err = capsys.readouterr()
+        made = sorted({*tmp_path.glob("outputs/*/*")} - before)
+        return Outcome(int(exit_status.value.code or 0), out, err, made)
+
+    return command
+
+
+Plant = Callable[..., Formula]
+
+
+@pytest.fixture
+def plant() -> Iterator[Plant]:
+    """Register y = W x with derivations of the test's own, for the length of the test."""
+    planted = []
+
+    def one(*derivations: Callable[..., Any], **record: Any) -> Formula:
+        parts = {"shapes": _shapes, "forward": _forward, "name": "planted", **record}
+        planted.append(register(gradients=derivations, **parts))
+        return planted[-1]
+
+    yield one
+    for made in planted:
+        formula._registry.pop(made.name, None)
+
+
+def _shapes(m: int, n: int) -> dict[str, tuple[int, ...]]:
+    return {"W": (m, n), "x": (n,)}
+
+
+def _forward(W: Tensor, x: Tensor) -> Tensor:
+    return W @ x

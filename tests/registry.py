@@ -1,0 +1,37 @@
+"""The registry and the configs as parameters of tests."""
+
+from functools import cache
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from runner.app import CONF, experiments
+from runner.config import Config, register_schema
+from runner.formula import lookup, names
+from runner.spec import Spec, resolve
+
+EXPERIMENTS = experiments()
+FORMULAS = names()
+DERIVATIONS = [(name, derivation) for name in FORMULAS for derivation in lookup(name).derivations]
+
+
+@cache
+def configuration(experiment: str) -> Config:
+    """Compose an experiment's YAML as the command line would."""
+    register_schema()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("config", [f"experiment={experiment}", "timing=off"])
+    config = OmegaConf.to_object(composed)
+    assert isinstance(config, Config)
+    return config
+
+
+def specification(experiment: str, **changes: Any) -> Spec:
+    """Resolve an experiment's YAML, with settings replaced; shape and params are updated."""
+    config = Config(**vars(configuration(experiment)))
+    for mapping in ("shape", "params"):
+        setattr(config, mapping, {**getattr(config, mapping), **changes.pop(mapping, {})})
+    for name, value in changes.items():
+        setattr(config, name, value)
+    return resolve(config, experiment)

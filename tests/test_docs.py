@@ -1,0 +1,49 @@
+"""What the documents show works."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runner import formula
+from tests.conftest import Run
+
+ROOT = Path(__file__).parents[1]
+
+
+def marked_blocks(document: str) -> dict[str, str]:
+    """Return the code blocks that a document marks with the name of a file."""
+    text = (ROOT / document).read_text()
+    return dict(re.findall(r"<!-- tested: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL))
+
+
+def test_a_formula_is_one_file_and_one_yaml_outside_the_repository(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formula, "_registry", {**formula._registry})
+    blocks = marked_blocks("CONTRIBUTING.md")
+    (tmp_path / "my_conf/experiment").mkdir(parents=True)
+    (tmp_path / "my_conf/experiment/quadratic_form.yaml").write_text(blocks["quadratic_form.yaml"])
+    (tmp_path / "quadratic_form.py").write_text(blocks["quadratic_form.py"])
+    for dtype in ("float32", "float64"):
+        outcome = run(
+            "--config-dir", "my_conf", "experiment=quadratic_form", "plugins=[quadratic_form.py]",
+            "timing=off", f"dtype={dtype}",
+        )  # fmt: skip
+        assert outcome.status == 0, outcome.err
+        assert {row["wrt"] for row in outcome.rows} == {"x", "A"}
+        assert {row["verdict"] for row in outcome.rows} <= {"exact", "correct"}
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "bench", "help"])
+def test_the_makefile_has_what_the_readme_names(target: str) -> None:
+    assert re.search(rf"^{target}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_every_file_that_a_document_names_exists(document: str) -> None:
+    text = (ROOT / document).read_text()
+    named = re.findall(r"`((?:conf|runner|tests|outputs)/[\w./-]+)`", text)
+    missing = [name for name in named if not (ROOT / name).exists() and "quadratic_form" not in name]
+    assert named
+    assert not missing

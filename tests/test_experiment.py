@@ -1,0 +1,95 @@
+"""run() is pure, and its rows say where they come from."""
+
+import dataclasses
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from runner import timing
+from runner.config import Timing
+from runner.environment import environment
+from runner.experiment import run
+from runner.reference import jacobians, rounding_floor
+from runner.spec import draw
+from tests.registry import specification
+
+CLOCKS = {"manual_ms", "manual_iqr_ms", "autograd_ms", "autograd_iqr_ms", "forward_ms", "speedup"}
+
+
+def test_the_same_specification_gives_the_same_rows() -> None:
+    spec = specification("linear_mse", timing=Timing(rounds=3, block_ms=0.1))
+    one, other = ([dataclasses.asdict(row) for row in run(spec)] for _ in range(2))
+    for row in (*one, *other):
+        for name in CLOCKS | {"started_at"}:
+            row.pop(name)
+    assert one == other
+
+
+def test_no_generator_is_left_behind() -> None:
+    random.seed(1)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # type: ignore[index]
+    run(specification("linear_mse"))
+    after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # type: ignore[index]
+    assert before == after
+
+
+def test_the_key_covers_what_decides_the_result() -> None:
+    keys = {
+        specification("linear_mse", **change).key
+        for change in ({}, {"seed": 1}, {"dtype": "float64"}, {"shape": {"m": 3}}, {"derivation": "jacobian"})
+    }
+    assert len(keys) == 5
+    assert specification("linear_mse").key == specification("linear_mse").key
+
+
+def test_provenance_is_in_every_row() -> None:
+    for row in run(specification("mse")):
+        assert row.torch_version == torch.__version__
+        assert row.host == environment()["host"]
+        assert row.threads == torch.get_num_threads()
+        assert row.handgrad_version
+
+
+def test_explicit_jacobians_are_held_against_the_full_autograd_jacobian() -> None:
+    rows = {row.wrt: row for row in run(specification("matvec", derivation="jacobian_tensor"))}
+    assert rows["W"].gradient_shape == "20x1x20x5"
+    assert {row.verdict for row in rows.values()} == {"exact"}
+    case = draw(specification("matvec", shape={"m": 3, "n": 2}))
+    assert jacobians(case)["W"].shape == (3, 1, 3, 2)
+
+
+def test_the_floor_is_of_the_size_of_rounding() -> None:
+    case = draw(specification("linear_mse", dtype="float64"))
+    truth = {"W": torch.zeros(20, 5, dtype=torch.float64)}
+    exact = jacobians(case)["W"]
+    assert exact.shape == (20, 5)
+    floor = rounding_floor(case, {"W": exact})["W"]
+    assert 0 < floor < 1e-14 * exact.abs().max()
+    assert rounding_floor(case, truth)["W"] >= exact.abs().max() * 0.9
+
+
+def test_clocks_take_turns_and_measure_what_they_are_given() -> None:
+    order: list[str] = []
+    measured = timing.interleaved(
+        {"fast": lambda: order.append("fast"), "slow": lambda: order.extend(["slow"] * 100_000)},
+        Timing(rounds=3, block_ms=0.01),
+    )
+    assert measured["slow"].median > measured["fast"].median
+    assert len(measured["slow"].times) == 3
+    last = [name for name, following in zip(order, [*order[1:], ""], strict=True) if name != following]
+    assert last[-6:] == ["fast", "slow"] * 3
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+def test_scale_and_offset(distribution: str) -> None:
+    from runner.config import Inputs
+
+    plain = draw(specification("mse", inputs=Inputs(distribution))).inputs["y"]
+    moved = draw(specification("mse", inputs=Inputs(distribution, scale=2.0, offset=100.0))).inputs["y"]
+    assert torch.allclose(moved, plain * 2 + 100)
+    rows = run(specification("mse", inputs=Inputs(distribution, scale=2.0, offset=100.0)))
+    assert rows[0].distribution == f"{distribution}*2+100"

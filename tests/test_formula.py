@@ -1,0 +1,96 @@
+"""The contract refuses what does not fit together, and says what there is."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from runner.errors import FormulaError
+from runner.formula import Domain, Edge, at_least, between, lookup, names, one_of, optional
+from tests.conftest import Plant
+from tests.test_planted import right
+
+
+def misspelled(grad_y: Tensor, w: Tensor) -> dict[str, Tensor]:
+    return {}
+
+
+def wrong_upstream(grad_z: Tensor) -> dict[str, Tensor]:
+    return {}
+
+
+def takes_rest(grad_y: Tensor, **others: Tensor) -> dict[str, Tensor]:
+    return {}
+
+
+def shapes_without_x(m: int, n: int) -> dict[str, tuple[int, ...]]:
+    return {"W": (m, n)}
+
+
+def shapes_with_b(m: int, n: int) -> dict[str, tuple[int, ...]]:
+    return {"W": (m, n), "x": (n,), "b": (m,)}
+
+
+def sample_of_k(rng: Any, k: int) -> dict[str, Tensor]:
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("derivations", "record", "message"),
+    [
+        ([misspelled], {}, "argument of misspelled 'w'; did you mean 'W'? There is: W, grad_y, x, y."),
+        ([wrong_upstream], {}, "unknown argument of wrong_upstream 'grad_z'; did you mean 'grad_y'?"),
+        ([takes_rest], {}, "takes_rest takes **rest, but forward names its inputs"),
+        ([right, right], {}, "two derivations are named 'right'"),
+        ([], {}, "there is no gradient to check"),
+        ([right], {"shapes": shapes_without_x}, "shapes gives W and lacks x, which forward requires"),
+        ([right], {"shapes": shapes_with_b}, "unknown input given by shapes 'b'"),
+        ([right], {"sample": sample_of_k}, "unknown argument of sample_of_k 'k'"),
+        ([right], {"constants": ["w"]}, "unknown constants 'w'; did you mean 'W'?"),
+        ([right], {"domain": {"eps": at_least(0)}}, "unknown domain 'eps'"),
+        ([right], {"outputs": ("x",)}, "x names both an input and a result of forward"),
+        ([right], {"edges": {"empty": Edge(shape={"k": 0})}}, "unknown shape key of edge empty 'k'"),
+        ([right], {"name": "mse"}, "'mse' of tests.conftest: the name is taken, by experiments.losses.mse"),
+    ],
+)  # fmt: skip
+def test_registration_refuses(
+    plant: Plant, derivations: list[Any], record: dict[str, Any], message: str
+) -> None:
+    lookup("mse")
+    with pytest.raises(FormulaError) as caught:
+        plant(*derivations, **record)
+    assert message in str(caught.value)
+
+
+def test_lookup_names_the_nearest() -> None:
+    with pytest.raises(FormulaError, match="unknown formula 'matvek'; did you mean 'matvec'"):
+        lookup("matvek")
+
+
+def test_a_file_is_found_by_its_name() -> None:
+    assert {"dot_product", "matvec", "mse", "linear_mse", "linear_network"} <= {*names()}
+    assert not [name for name in names() if name.startswith("_")]
+    assert all(lookup(name).forward.__module__.endswith(f".{name}") for name in names())
+
+
+def test_missing_output_is_named(plant: Plant) -> None:
+    formula = plant(right, forward=lambda W, x: {"y": W @ x}, outputs=("y",), saved=("row_sum",))
+    with pytest.raises(FormulaError, match="returns y and lacks row_sum"):
+        formula.apply(formula.forward, {"W": torch.ones(2, 3), "x": torch.ones(3)}, {})
+
+
+@pytest.mark.parametrize(
+    ("domain", "inside", "outside"),
+    [
+        (at_least(0, 1e-5), [0, 1e-5, 3], [-1e-9, float("nan"), "1", True]),
+        (between(0, 1, 0.5), [0, 0.5, 1], [1.1, -0.1]),
+        (one_of("mean", "sum"), ["mean"], ["max", 0]),
+        (one_of(True, False), [True], [1, 0]),
+        (optional(at_least(1)), [None, 1], [0]),
+    ],
+)
+def test_domain(domain: Domain, inside: list[Any], outside: list[Any]) -> None:
+    assert all(map(domain.contains, inside))
+    assert not any(map(domain.contains, outside))
+    assert all(map(domain.contains, domain.examples))
