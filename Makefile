@@ -5,10 +5,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench published clean
 
 help:  ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/run.stamp  ## install, run the notebook's experiments, print verdicts, errors and times
 	@$(BIN)/python -m runner sweep=notebook
@@ -23,6 +23,10 @@ lint: .venv/dev.stamp
 
 bench: .venv/dev.stamp  ## measure start-up as ratios, side by side; CSV in outputs/bench
 	@$(BIN)/python -m tests.bench
+
+published: .venv/dev.stamp  ## judge autograd Functions of published packages, which it installs first
+	@echo "== installing entmax, sparsemax, timm" && $(PIP) --no-deps entmax==1.3 sparsemax==0.1.9 timm==1.0.31
+	@echo "== published backwards" && $(BIN)/python -m pytest -m published tests/published
 
 clean:  ## remove the environment and all caches, keep outputs/
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build *.egg-info

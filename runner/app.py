@@ -6,20 +6,25 @@ import re
 import shutil
 import sys
 import traceback
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.config import Config, register_schema
+from runner.config import register_with_hydra
 from runner.errors import UserError
 from runner.explain import explained
+
+if TYPE_CHECKING:
+    from runner.spec import Spec
+    from runner.sweep.job import Job
 
 # Torch and pandas take seconds to import: help, completion and --cfg do without them, so whatever
 # needs them is imported where it is used.
@@ -34,7 +39,9 @@ class Session(Callback):
 
     folder: Path | None = None
     fail_on = "suspect_reference"
-    debug = False
+    is_new = debug = quiet = False
+    held: ClassVar[ExitStack] = ExitStack()  # the folder of a sweep that one of Hydra's sweepers runs
+    done: ClassVar[set[int] | None] = None  # keys that such a sweep need not run again
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse bad input. Hydra takes an exception of a callback for a warning, so this one exits."""
@@ -45,34 +52,44 @@ class Session(Callback):
             refuse(error)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note the sweep's folder; its points are checked one by one."""
+        """Note the sweep's folder; hold it, where the sweeper is one of Hydra's, which know no ledger."""
         Session._note(config, config.hydra.sweep.dir)
+        if config.hydra.runtime.choices["hydra/sweeper"] == "grid":
+            return
+        from runner.sweep.session import opened
+
+        try:
+            Session.held.enter_context(opened(Path(config.hydra.sweep.dir), config))
+        except (UserError, OSError) as error:
+            refuse(error)
 
     @classmethod
     def discard(cls) -> None:
-        """Remove the folder that Hydra made for a sweep whose points turn out to be bad input."""
-        if cls.folder and cls.folder.is_dir() and {p.name for p in cls.folder.iterdir()} <= {"multirun.yaml"}:
-            shutil.rmtree(cls.folder)
+        """Remove the folder that this command made, where its points turn out to be bad input."""
+        from runner.sweep import ledger
+
+        empty = {"multirun.yaml", ledger.NAME, ledger.LOCK}
+        if not (cls.is_new and cls.folder and cls.folder.is_dir()):
+            return
+        if {path.name for path in cls.folder.iterdir()} <= empty:
+            with suppress(UserError), ledger.owned(cls.folder):
+                if not any("key" in record for record in ledger.read(cls.folder)):
+                    shutil.rmtree(cls.folder)
 
     @classmethod
     def _note(cls, config: DictConfig, folder: str) -> None:
-        cls.folder, cls.fail_on, cls.debug = Path(folder), config.fail_on, config.debug
+        cls.folder, cls.fail_on = Path(folder), config.fail_on
+        cls.is_new = not cls.folder.exists()
+        cls.debug, cls.quiet = config.debug, config.quiet
 
 
-def specification(config: DictConfig) -> Any:
+def specification(config: DictConfig) -> "Spec":
     """Turn a composed configuration into a validated specification."""
     from runner.spec import resolve
+    from runner.sweep.compose import typed, without_hydra
 
     choices = config.hydra.runtime.choices if "hydra" in config else HydraConfig.get().runtime.choices
-    experiment = choices.get("experiment")
-    if OmegaConf.is_missing(config, "formula"):
-        raise UserError(f"nothing to run: choose experiment=..., one of {', '.join(experiments())}")
-    settings = config.copy()
-    with read_write(settings), open_dict(settings):
-        settings.pop("hydra", None)
-    plain = OmegaConf.to_object(settings)
-    assert isinstance(plain, Config)  # the schema is the root of every composed configuration
-    return resolve(plain, experiment or "")
+    return resolve(typed(without_hydra(config)), choices.get("experiment") or "")
 
 
 def experiments() -> list[str]:
@@ -82,27 +99,50 @@ def experiments() -> list[str]:
 
 def task(config: DictConfig) -> None:
     """Run one experiment and record its rows in the ledger of its folder."""
-    from runner.experiment import refused, run
-    from runner.record import as_dict
     from runner.sweep import ledger
+    from runner.sweep.job import Job
 
     gc.enable()
     settings = HydraConfig.get()
-    sweep = settings.mode == RunMode.MULTIRUN
-    folder = Path(settings.sweep.dir if sweep else settings.runtime.output_dir)
-    if not sweep:
-        (folder / ledger.NAME).unlink(missing_ok=True)
-    try:
-        spec = specification(config)
-    except UserError as error:  # one point of a sweep; a single run was refused before it began
-        row = refused(str(settings.runtime.choices.get("experiment") or ""), str(config.formula), error)
-        ledger.append(folder, {"rows": [as_dict(row)], "bad_input": True})
+    if settings.mode == RunMode.MULTIRUN:
+        _one_of_many(config, Path(settings.sweep.dir), settings.job.num, list(settings.overrides.task))
         return
+    spec, folder = specification(config), Path(settings.runtime.output_dir)
     if config.show:
         from runner.report.show import show
 
         show(spec)
-    ledger.append(folder, {"rows": [as_dict(row) for row in run(spec)]})
+    if (folder / ledger.NAME).exists():
+        ledger.append(folder, {"event": "fresh"})
+    _record(folder, Job(0, list(settings.overrides.task), spec))
+
+
+def _one_of_many(config: DictConfig, folder: Path, index: int, overrides: list[str]) -> None:
+    """Run one job of a sweep of Hydra's own, perhaps in a process of its own, unless it is done already."""
+    from runner.sweep import ledger
+    from runner.sweep.job import Job, refusal
+    from runner.sweep.plan import done, number
+
+    if Session.done is None:
+        Session.done = done(folder, retry=config.sweep.retry)
+    try:
+        spec = specification(config)
+    except UserError as error:
+        experiment = HydraConfig.get().runtime.choices.get("experiment") or ""
+        ledger.append(folder, refusal(index, overrides, experiment, str(config.formula), error))
+        return
+    if number(spec.key) not in Session.done:
+        _record(folder, Job(index, overrides, spec), config.limits.timeout_s)
+
+
+def _record(folder: Path, job: "Job", timeout_s: float | None = None) -> None:
+    from runner.sweep.attempt import attempt
+    from runner.sweep.job import finished, started
+    from runner.sweep.ledger import Ledger
+
+    with Ledger(folder) as ledger:
+        ledger.append(started(job))
+        ledger.append(finished(job, attempt(job.spec, timeout_s)))
 
 
 def main() -> NoReturn:
@@ -112,12 +152,13 @@ def main() -> NoReturn:
     if line := os.environ.get("COMP_LINE"):  # Hydra's completion knows neither `python -m` nor commands
         typed = re.compile(r"^\s*(\S*python\S* -m runner|\S*handgrad( run)?)\b")
         os.environ["COMP_LINE"] = typed.sub("handgrad", line)
-    Session.folder = None
+    Session.folder = Session.done = None
     gc.disable()  # imports make many objects and free none; `task` turns it on again
-    register_schema()
+    register_with_hydra()
     app = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
-        app()
+        with Session.held:
+            app()
     except (HydraException, OmegaConfBaseException, UserError, OSError) as error:
         refuse(error)
     except KeyboardInterrupt:
@@ -132,7 +173,7 @@ def conclude() -> int:
         return 0
     from runner.report import publish
 
-    return publish(Session.folder, Session.fail_on)
+    return publish(Session.folder, Session.fail_on, quiet=Session.quiet)
 
 
 def refuse(error: Exception) -> NoReturn:

@@ -1,7 +1,9 @@
 """Error measures, the bounds that they are held to, and the verdict. NaN passes no comparison here."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +51,24 @@ def _bits(tensor: Tensor) -> Tensor:
     return tensor.flatten().clone(memory_format=torch.contiguous_format).view(torch.uint8)
 
 
+def mismatch(gradient: Tensor, right: Tensor) -> tuple[str, Any, Any] | None:
+    """Compare shape, dtype and device before values: broadcasting must not rescue a wrong gradient.
+
+    Returns what differs, with what was received and what is right.
+    """
+    for what in ("shape", "dtype", "device"):
+        received, expected = getattr(gradient, what), getattr(right, what)
+        if received != expected:
+            return (what, *((tuple(received), tuple(expected)) if what == "shape" else (received, expected)))
+    return None
+
+
+def mismatch_in_words(gradient: Tensor, right: Tensor) -> str:
+    """Explain a gradient of another shape, dtype or device than its input's."""
+    what, received, expected = mismatch(gradient, right) or ("", None, None)
+    return f"the gradient's {what} is {received}; that of the input is {expected}"
+
+
 def difference(gradient: Tensor, reference: Tensor) -> Tensor:
     """Return |gradient - reference| in float64; zero where both are the same infinity, or both NaN."""
     a, b = gradient.to(reference.device, torch.float64), reference.to(torch.float64)
@@ -58,7 +78,9 @@ def difference(gradient: Tensor, reference: Tensor) -> Tensor:
 
 def max_abs_error(gradient: Tensor, reference: Tensor) -> float:
     """Return max|gradient - reference|; NaN where one of them is NaN alone."""
-    return largest(difference(gradient, reference))
+    return max(
+        (largest(difference(a, b)) for a, b in _blocks(gradient, reference)), key=_nan_last, default=0.0
+    )
 
 
 def largest(tensor: Tensor) -> float:
@@ -68,32 +90,64 @@ def largest(tensor: Tensor) -> float:
 
 def magnitude(tensor: Tensor) -> float:
     """Return the largest finite |x|, or 0."""
+    if not tensor.numel():
+        return 0.0
+    size = max(map(float, torch.aminmax(tensor)), key=abs)
+    if math.isfinite(size):
+        return abs(size)
     finite = tensor[tensor.isfinite()]
-    return float(finite.abs().amax()) if finite.numel() else 0.0
+    return largest(finite)
+
+
+BLOCK = 2**22
+"""Elements that are compared at a time, so that a float64 copy of a whole gradient is never made."""
+
+
+def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    flat = [tensor.reshape(-1) for tensor in tensors]
+    for start in range(0, flat[0].numel(), BLOCK):
+        yield tuple(tensor[start : start + BLOCK] for tensor in flat)
+
+
+def _nan_last(error: float) -> tuple[bool, float]:
+    """Order errors with NaN above all numbers; Python's max() would lose it."""
+    return error != error, error
 
 
 def measure(gradient: Tensor, truth: Tensor) -> Errors:
-    """Measure a gradient of any dtype against its float64 truth, which has the same shape."""
-    error = difference(gradient, truth)
-    if not error.numel():
+    """Measure a gradient of any dtype against its float64 truth, which has the same shape.
+
+    The percentiles of a gradient larger than a block are those of evenly spaced elements.
+    """
+    if not truth.numel():
         return Errors(0.0, 0.0, 0.0, 0.0, 0.0, 0, (), math.nan, math.nan)
-    gradient = gradient.to(error.device)
-    scale = magnitude(truth)
-    worst = int(torch.where(error.isnan(), math.inf, error).argmax())
-    max_abs = largest(error)
-    ulps = (error / _ulp(truth, gradient.dtype)).flatten()
-    norm = float(truth[truth.isfinite()].norm())
+    worst, squares, norm, nonfinite = (0.0, 0), 0.0, 0.0, 0
+    for i, (found, right) in enumerate(_blocks(gradient, truth)):
+        error = difference(found, right)
+        at = int(torch.where(error.isnan(), math.inf, error).argmax())
+        worst = max(worst, (float(error[at]), i * BLOCK + at), key=lambda pair: _nan_last(pair[0]))
+        squares += float(error.square().sum())
+        norm += float(right[right.isfinite()].square().sum())
+        nonfinite += int((~found.to(error.device).isfinite() & (error != 0)).sum())
+    max_abs, index = worst
+    p50, p99 = _percentiles(_sampled_ulps(gradient, truth), 0.50, 0.99)
     return Errors(
         max_abs=max_abs,
-        rel_l2=_ratio(float(error.norm()), norm),
-        in_u=_ratio(max_abs, unit_roundoff(gradient.dtype) * scale),
-        ulp_p50=_percentile(ulps, 0.50),
-        ulp_p99=_percentile(ulps, 0.99),
-        nonfinite=int((~gradient.isfinite() & (error != 0)).sum()),
-        worst_index=tuple(int(i) for i in np.unravel_index(worst, tuple(error.shape))),
-        at_worst=float(gradient.flatten()[worst]),
-        reference_at_worst=float(truth.flatten()[worst]),
+        rel_l2=_ratio(math.sqrt(squares) if squares == squares else squares, math.sqrt(norm)),
+        in_u=_ratio(max_abs, unit_roundoff(gradient.dtype) * magnitude(truth)),
+        ulp_p50=p50,
+        ulp_p99=p99,
+        nonfinite=nonfinite,
+        worst_index=tuple(int(i) for i in np.unravel_index(index, tuple(truth.shape))),
+        at_worst=float(gradient.reshape(-1)[index]),
+        reference_at_worst=float(truth.reshape(-1)[index]),
     )
+
+
+def _sampled_ulps(gradient: Tensor, truth: Tensor) -> Tensor:
+    step = -(-truth.numel() // BLOCK)
+    right = truth.reshape(-1)[::step]
+    return difference(gradient.reshape(-1)[::step], right) / _ulp(right, gradient.dtype)
 
 
 def _ulp(truth: Tensor, dtype: torch.dtype) -> Tensor:
@@ -103,10 +157,12 @@ def _ulp(truth: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.ldexp(torch.full_like(truth, info.eps), exponent)
 
 
-def _percentile(values: Tensor, share: float) -> float:
-    if values.isnan().any():
-        return math.nan
-    return float(values.kthvalue(max(1, math.ceil(share * values.numel()))).values)
+def _percentiles(values: Tensor, *shares: float) -> list[float]:
+    """Return percentiles that are elements; all NaN if one is."""
+    ordered = values.sort().values  # NaN is sorted last
+    if ordered[-1].isnan():
+        return [math.nan] * len(shares)
+    return [float(ordered[max(1, math.ceil(share * len(values))) - 1]) for share in shares]
 
 
 def _ratio(error: float, scale: float) -> float:
@@ -114,12 +170,18 @@ def _ratio(error: float, scale: float) -> float:
     return error / scale if scale else (0.0 if error == 0 else math.copysign(math.inf, error))
 
 
-def correctness_bound(truth: Tensor, floor: float, upstream: float) -> float:
-    """Return the largest error of a right formula in float64.
+def correctness_bound(
+    truth: Tensor, floor: float, upstream: float, dtype: torch.dtype = torch.float64
+) -> float:
+    """Return the largest error of a right formula.
 
-    64 (floor + eps max|t|) + 1e-12 max|G|: what the rounding of the inputs explains, what the
-    arithmetic adds, and what cancels out of an upstream gradient of that size.
+    In float64, 64 (floor + eps max|t|) + 1e-12 max|G|: what the rounding of the inputs explains, what
+    the arithmetic adds, and what cancels out of an upstream gradient of that size. A formula that has no
+    float64 is held to 8 (floor + u max|t|) in the units of its own dtype, which tells less apart.
     """
+    if dtype != torch.float64:
+        u = unit_roundoff(dtype)
+        return 8 * (floor * u / unit_roundoff(torch.float64) + u * magnitude(truth))
     eps = torch.finfo(torch.float64).eps
     return 64 * (floor + eps * magnitude(truth)) + 1e-12 * upstream
 

@@ -1,6 +1,8 @@
 """The typed schema of the configuration; the meaning of each setting stands in `conf/config.yaml`."""
 
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -9,11 +11,12 @@ from omegaconf import MISSING, OmegaConf
 
 @dataclass
 class Inputs:
-    """How inputs are drawn when a formula does not draw them itself."""
+    """How inputs are drawn when a formula does not draw them itself, or the file that has them."""
 
     distribution: str = "uniform"
     scale: float = 1.0
     offset: float = 0.0
+    file: str | None = None
 
 
 @dataclass
@@ -25,6 +28,30 @@ class Timing:
 
 
 @dataclass
+class Check:
+    """Which properties are checked."""
+
+    level: str = "off"
+    second_order: bool = False
+
+
+@dataclass
+class Resume:
+    """What a sweep does with the records that its folder holds already."""
+
+    retry: bool = True
+    fresh: bool = False
+
+
+@dataclass
+class Limits:
+    """What one point of a sweep may take."""
+
+    timeout_s: float | None = 600.0
+    memory_gb: float | None = None
+
+
+@dataclass
 class Config:
     """Everything a user may set."""
 
@@ -32,20 +59,33 @@ class Config:
     formula: str = MISSING
     derivation: Any = None
     shape: dict[str, Any] = field(default_factory=dict)
+    enlarge: int = 1
     params: dict[str, Any] = field(default_factory=dict)
     seed: int = 42
     device: str = "cpu"
     dtype: str = "float32"
     upstream: str = "ones"
     inputs: Inputs = field(default_factory=Inputs)
+    check: Check = field(default_factory=Check)
     timing: Timing = field(default_factory=Timing)
+    workers: int = 0
+    cluster: str | None = None
+    threads: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    sweep: Resume = field(default_factory=Resume)
     fail_on: str = "suspect_reference"
+    quiet: bool = False
     show: bool = False
     debug: bool = False
 
 
-def register_schema() -> None:
-    """Make the schema known to Hydra under the name that `conf/config.yaml` starts from."""
+PLUGINS = str(Path(__file__).parent / "hydra_plugin")  # holds the namespace package `hydra_plugins`
+
+
+def register_with_hydra() -> None:
+    """Make the schema and the sweeper known to Hydra, before it looks for plug-ins the first time."""
+    if PLUGINS not in sys.path:
+        sys.path.append(PLUGINS)
     schema = OmegaConf.structured(Config)
     for formulas_own in (schema.shape, schema.params):
         OmegaConf.set_struct(formulas_own, False)  # any key may be typed; the formula says which it knows

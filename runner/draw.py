@@ -47,6 +47,15 @@ class Draw:
 DISTRIBUTIONS: dict[str, Callable[[Draw, Size], Tensor]] = {
     "uniform": Draw.uniform,
     "normal": Draw.normal,
+    "zeros": lambda rng, size: torch.zeros(tuple(size)),
+    "ties": lambda rng, size: rng.integers(size, -1, 2).float(),
+    "half_zeros": lambda rng, size: rng.normal(size) * rng.boolean(size),
+    "negative": lambda rng, size: -rng.normal(size).abs(),
+    "tiny": lambda rng, size: rng.normal(size, std=1e-20),
+    "small": lambda rng, size: rng.normal(size, std=1e-4),
+    "large": lambda rng, size: rng.normal(size, std=30.0),
+    "huge": lambda rng, size: rng.normal(size, std=1e5),
+    "offset": lambda rng, size: rng.normal(size, mean=10.0),
 }
 UPSTREAMS: dict[str, Callable[[Draw, Size], Tensor]] = {
     "ones": lambda rng, size: torch.ones(tuple(size)),

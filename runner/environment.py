@@ -21,7 +21,7 @@ def environment() -> dict[str, Any]:
         "git_sha": _git("rev-parse", "--short=12", "HEAD"),
         "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "python_version": platform.python_version(),
-        "torch_version": torch.__version__,
+        "torch_version": str(torch.__version__),  # its own type parses itself whenever it is compared
         "numpy_version": _version("numpy"),
         "pandas_version": _version("pandas"),
         "hydra_version": _version("hydra-core"),

@@ -1,37 +1,19 @@
 """Run one experiment: a specification in, rows out. No Hydra, no disk, no globals left behind."""
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from runner import compare, manual, reference, timing
+from runner import compare, findings, judge, reference, timing
+from runner.checks import Subject, examine
 from runner.environment import environment
 from runner.errors import FormulaError, reason
 from runner.inputs import Case, seeded
+from runner.judge import Found, References
 from runner.record import Row, columns, spelled
 from runner.spec import Spec, draw
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a derivation gives: in the experiment's dtype, and in float64."""
-
-    here: Mapping[str, Tensor]
-    float64: Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What autograd says: in the experiment's dtype; in float64, the truth; and that truth's own noise."""
-
-    here: Mapping[str, Tensor]
-    truth: Mapping[str, Tensor]
-    floor: Mapping[str, float]
 
 
 def run(spec: Spec) -> list[Row]:
@@ -43,104 +25,40 @@ def run(spec: Spec) -> list[Row]:
     with seeded(spec.seed):
         try:
             case = draw(spec)
-            expected = {kind: _expected(case, kind) for kind in _kinds(case, spec)}
+            references = References.of(case, spec.shape, {*spec.derivations}, thorough=spec.check == "full")
         except Exception as error:  # whatever a formula raises is its result
             return [_failed(common, name, error) for name in spec.derivations]
+        shared: dict[str, Any] = {}
         rows: list[Row] = []
         for name in spec.derivations:
-            kind = "jacobian" if name in case.formula.jacobians else "gradient"
-            rows += _judged(spec, case, name, expected[kind], common)
+            rows += _derivation(spec, case, name, references, shared, common)
         return rows + _uncovered(spec, case, rows, common)
 
 
-def _kinds(case: Case, spec: Spec) -> set[str]:
-    return {"jacobian" if name in case.formula.jacobians else "gradient" for name in spec.derivations}
-
-
-def _expected(case: Case, kind: str) -> Expected:
-    """Return what autograd says, of gradients or of full Jacobians."""
-    exact = reference.in_float64(case)
-    differentiate = reference.jacobians if kind == "jacobian" else reference.plain_autograd
-    here = reference.jacobians(case) if kind == "jacobian" else reference.autograd(case)
-    truth = differentiate(exact)
-    return Expected(here, truth, reference.rounding_floor(exact, truth, differentiate))
-
-
-def _judged(spec: Spec, case: Case, name: str, expected: Expected, common: dict[str, Any]) -> list[Row]:
-    """Run one derivation in both precisions, and give a verdict on each gradient."""
+def _derivation(
+    spec: Spec, case: Case, name: str, references: References, shared: dict[str, Any], common: dict[str, Any]
+) -> list[Row]:
+    """Run one derivation, give a verdict on each gradient, check its properties, and time it."""
     try:
-        here = manual.gradients(case, name)
-        float64 = manual.gradients(reference.in_float64(case), name)
+        found = judge.find(case, name, references)
+        rows = [judge.row(found, wrt, references, Row(**common, derivation=name)) for wrt in found.here]
+        if spec.check != "off":
+            subject = Subject(spec, case, name, found.here, judge.name_of(found.exact.dtype), shared)
+            findings.apply(examine(subject, spec.check), subject.outcomes, rows)
     except Exception as error:  # whatever a derivation raises is its result
         return [_failed(common, name, error)]
-    found = Found(here, float64)
-    rows = [_row(case, name, wrt, found, expected, common) for wrt in found.here]
     if spec.timing.rounds and name in case.formula.gradients:
-        _time(spec, case, name, rows)
+        try:
+            _time(spec, case, found, rows)
+        except Exception as error:  # a verdict that was reached is kept, whatever the clock runs into
+            for row in rows:
+                row.status, row.error = "failed", f"when it was timed: {reason(error)}"
     return rows
 
 
-def _row(case: Case, name: str, wrt: str, found: Found, expected: Expected, common: dict[str, Any]) -> Row:
-    gradient, target, truth = found.here[wrt], expected.here[wrt], expected.truth[wrt]
-    row = Row(
-        **common,
-        derivation=name,
-        wrt=wrt,
-        gradient_shape="x".join(map(str, gradient.shape)) or "scalar",
-    )
-    if broken := _mismatch(gradient, target):
-        row.failed_checks, row.diagnosis = broken
-        row.verdict = "invalid"
-        return row
-    upstream = max(compare.magnitude(value) for value in case.upstream.values())
-    correct = compare.correctness_bound(truth, expected.floor[wrt], upstream)
-    autograd_error = compare.max_abs_error(target, truth)
-    errors = compare.measure(gradient, truth)
-    bound = compare.accuracy_bound(truth, gradient.dtype, _terms(case), autograd_error)
-    if gradient.dtype == truth.dtype:  # the truth is no better than the gradient, and has its own noise
-        bound = max(bound, correct)
-    row.max_abs_error = compare.max_abs_error(gradient, target)
-    row.truth_error = errors.max_abs
-    row.autograd_truth_error = autograd_error
-    row.error_ratio = errors.max_abs / autograd_error if autograd_error else None
-    row.error_u = errors.in_u
-    row.ulp_p50, row.ulp_p99 = errors.ulp_p50, errors.ulp_p99
-    row.rel_l2_error = errors.rel_l2
-    row.bound = bound
-    row.worst_index = spelled({"": list(errors.worst_index)})[1:]
-    row.manual_at_worst, row.reference_at_worst = errors.at_worst, errors.reference_at_worst
-    row.nonfinite = errors.nonfinite
-    if not _right_in_float64(found.float64[wrt], truth, correct):
-        row.verdict = "wrong"
-    elif compare.identical_bits(gradient, target):
-        row.verdict = "exact"
-    else:
-        row.verdict = "correct" if errors.max_abs <= bound else "inaccurate"
-    return row
-
-
-def _mismatch(gradient: Tensor, target: Tensor) -> tuple[str, str] | None:
-    """Compare shape, dtype and device before values: broadcasting must not rescue a wrong gradient."""
-    for what in ("shape", "dtype", "device"):
-        received, right = getattr(gradient, what), getattr(target, what)
-        if received != right:
-            received, right = (tuple(received), tuple(right)) if what == "shape" else (received, right)
-            return what, f"the gradient's {what} is {received}; that of the input is {right}"
-    return None
-
-
-def _right_in_float64(gradient: Tensor, truth: Tensor, bound: float) -> bool:
-    return gradient.shape == truth.shape and compare.max_abs_error(gradient, truth) <= bound
-
-
-def _terms(case: Case) -> int:
-    """Return no fewer terms than any sum in the gradient has: every number that goes in."""
-    return sum(t.numel() for t in (*case.inputs.values(), *case.upstream.values())) or 1
-
-
-def _time(spec: Spec, case: Case, name: str, rows: list[Row]) -> None:
+def _time(spec: Spec, case: Case, found: Found, rows: list[Row]) -> None:
     graph = reference.Graph.record(case)
-    times = timing.clock(case, name, [row.wrt for row in rows], graph, spec.timing)
+    times = timing.clock(case, found.derivation, [row.wrt for row in rows], graph, spec.timing)
     for row in rows:
         for column, value in dataclasses.asdict(times).items():
             setattr(row, column, value)
@@ -168,13 +86,13 @@ def _uncovered(spec: Spec, case: Case, rows: list[Row], common: dict[str, Any]) 
     ]
 
 
-def _failed(common: dict[str, Any], derivation: str, error: Exception) -> Row:
-    return Row(**common, derivation=derivation, status="failed", error=reason(error))
-
-
 def refused(experiment: str, formula: str, error: Exception) -> Row:
     """Return the row of a point that its formula does not allow."""
     return Row(experiment=experiment, formula=formula, status="failed", error=str(error))
+
+
+def _failed(common: dict[str, Any], derivation: str, error: Exception) -> Row:
+    return Row(**common, derivation=derivation, status="failed", error=reason(error))
 
 
 def _common(spec: Spec) -> dict[str, Any]:
@@ -188,16 +106,9 @@ def _common(spec: Spec) -> dict[str, Any]:
         "dtype": spec.dtype,
         "device": spec.device,
         "seed": spec.seed,
-        "distribution": _distribution(spec),
+        "distribution": spec.distribution,
         "upstream": spec.upstream,
         "key": spec.key,
         "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "threads": torch.get_num_threads(),
     }
-
-
-def _distribution(spec: Spec) -> str:
-    settings = spec.inputs
-    scale = f"*{settings.scale:g}" if settings.scale != 1 else ""
-    offset = f"{settings.offset:+g}" if settings.offset else ""
-    return f"{settings.distribution}{scale}{offset}"

@@ -75,22 +75,26 @@ class Edge:
     """A degenerate case that a formula claims to get right, as a change to any experiment of it.
 
     `shape` and `params` replace settings; `inputs` is a function that takes inputs by name and returns
-    those that it replaces. Where `raises` is set, forward refuses the case with that exception.
+    those that it replaces. Where `raises` is set, forward refuses the case with that exception. At a
+    `kink` inputs tie, and the smallest change of one would take another branch.
     """
 
     shape: Shape = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     inputs: Function | None = None
     raises: type[Exception] | None = None
+    kink: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Formula:
     """One forward, the gradients derived from it, and what the runner needs to exercise them.
 
-    `outputs` and `saved` name what `forward` returns; `constants` are floating inputs that are held
-    fixed; `may_be_empty` are the dimensions for which 0 is meaningful; `domain` says which values a
-    hyper-parameter may take; `edges` are degenerate cases by name. `statement` is the file's docstring.
+    `outputs` and `saved` name what `forward` returns. `constants` are floating inputs that are held
+    fixed; `detached` those of which forward stops part of the gradient on purpose, so that finite
+    differences say nothing about them. `may_be_empty` are the dimensions for which 0 is meaningful;
+    `domain` says which values a hyper-parameter may take; `edges` are degenerate cases by name.
+    `statement` is the file's docstring.
     """
 
     name: str
@@ -103,6 +107,7 @@ class Formula:
     outputs: tuple[str, ...] = ("y",)
     saved: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
+    detached: tuple[str, ...] = ()
     may_be_empty: tuple[str, ...] = ()
     domain: Mapping[str, Domain] = field(default_factory=dict)
     edges: Mapping[str, Edge] = field(default_factory=dict)
@@ -160,6 +165,14 @@ class Formula:
             )
         return {name: result[name] for name in expected}
 
+    def prepare(self, derivation: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Add to `values` what a derivation makes for itself beforehand, off the clock and free to record.
+
+        A derivation with an attribute `prepare(values)` receives the result as its argument `prepared`.
+        """
+        make = getattr(self.derivations[derivation], "prepare", None)
+        return {**values, "prepared": make(values)} if make else {**values}
+
     def differentiate(
         self, derivation: str, values: Mapping[str, Any], inputs: Iterable[str]
     ) -> dict[str, Tensor]:
@@ -215,6 +228,12 @@ def register(
 def registered() -> dict[str, str]:
     """Return the formulas imported so far, each with the module that it comes from."""
     return {name: formula.forward.__module__ for name, formula in _registry.items()}
+
+
+def forget(formulas: Iterable[str]) -> None:
+    """Take formulas out of the registry again, as those of a plug-in that did not import to its end."""
+    for name in formulas:
+        _registry.pop(name, None)
 
 
 def names() -> list[str]:
@@ -275,18 +294,23 @@ def _validate(formula: Formula) -> None:
         (formula.sample, ("rng", *dimensions, *hyper)),
         (formula.forward, (*named, *hyper)),
         (formula.library, (*named, *hyper)),
-        *((f, (*named, *results, *hyper, *upstream)) for f in formula.derivations.values()),
+        *((f, (*named, *results, *hyper, *upstream, *_prepared(f))) for f in formula.derivations.values()),
     ]
     for function, known in allowed:
         if function is not None:
             _only_known(formula, function, known, any_input=forward.takes_rest)
     _members(formula, "constants", formula.constants, named, any_input=forward.takes_rest)
+    _members(formula, "detached", formula.detached, named, any_input=forward.takes_rest)
     _members(formula, "domain", formula.domain, hyper)
     _members(formula, "may_be_empty", formula.may_be_empty, dimensions)
     for name, edge in formula.edges.items():
         _members(formula, f"shape key of edge {name}", edge.shape, dimensions)
         _members(formula, f"params key of edge {name}", edge.params, hyper)
     _inputs_have_shapes(formula, forward)
+
+
+def _prepared(derivation: Function) -> tuple[str, ...]:
+    return ("prepared",) if hasattr(derivation, "prepare") else ()
 
 
 def _only_known(formula: Formula, function: Function, known: Iterable[str], any_input: bool) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from runner import tensors
+from runner.compare import magnitude
 from runner.config import Inputs
 from runner.draw import UPSTREAMS, Draw
 from runner.errors import FormulaError, unknown
@@ -53,11 +55,39 @@ class Case:
         )
         return moved.map(lambda tensor: tensor.to(dtype))
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the floating inputs."""
+        return next(
+            (t.dtype for t in self.inputs.values() if t.is_floating_point()), torch.get_default_dtype()
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return next(iter(self.inputs.values())).device
+
+    @property
+    def terms(self) -> int:
+        """No fewer terms than any sum in the gradient has: every number that goes in."""
+        return sum(tensor.numel() for tensor in (*self.inputs.values(), *self.upstream.values())) or 1
+
+    @cached_property
+    def upstream_size(self) -> float:
+        """The largest finite number in the upstream gradients."""
+        return max(map(magnitude, self.upstream.values()))
+
     @cached_property
     def results(self) -> dict[str, Tensor]:
         """Outputs and saved intermediates of the plain forward, without a graph."""
         with torch.no_grad():
             return self.formula.apply(self.formula.forward, self.inputs, self.params)
+
+    def with_results(self, change: Callable[[Tensor], Tensor]) -> "Case":
+        """Return the case with every output and saved intermediate changed, the inputs left alone."""
+        changed = Case(self.formula, self.inputs, self.params, self.upstream)
+        changed.__dict__["results"] = {name: change(value) for name, value in self.results.items()}
+        return changed
 
     @property
     def values(self) -> dict[str, Any]:
@@ -77,13 +107,19 @@ def draw(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Case:
-    """Draw inputs, then upstream gradients, and round and move both."""
+    """Draw inputs, then upstream gradients, and round and move both.
+
+    Where the settings name a file, inputs are read from it; `upstream="file"` reads upstream gradients too.
+    """
     rng = Draw(seed, settings)
-    sizes = formula.sizes(shape, params)
-    sampled = _sampled(formula, rng, shape, params, sizes)
-    inputs = {name: sampled[name] if name in sampled else rng.default(size) for name, size in sizes.items()}
+    given = tensors.load(settings.file) if settings and settings.file else {}
+    read = {name: given[name] for name in formula.sizes(shape, params)} if given else None
+    inputs = read or draw_inputs(formula, shape, params, rng)
     case = Case(formula, inputs, params, {}).to(device, dtype)
-    grads = {name: UPSTREAMS[upstream](rng, case.results[name].shape) for name in formula.outputs}
+    if upstream == "file":
+        grads = {name: given[f"grad_{name}"] for name in formula.outputs}
+    else:
+        grads = {name: UPSTREAMS[upstream](rng, case.results[name].shape) for name in formula.outputs}
     return Case(formula, case.inputs, params, grads).to(device, dtype)
 
 
@@ -92,6 +128,11 @@ def draw_inputs(formula: Formula, shape: Shape, params: Mapping[str, Any], rng: 
     sizes = formula.sizes(shape, params)
     sampled = _sampled(formula, rng, shape, params, sizes)
     return {name: sampled[name] if name in sampled else rng.default(size) for name, size in sizes.items()}
+
+
+def sampled_names(formula: Formula, shape: Shape, params: Mapping[str, Any]) -> set[str]:
+    """Return the inputs that the formula draws itself, and whose values therefore are not free."""
+    return {*_sampled(formula, Draw(0), shape, params, formula.sizes(shape, params))}
 
 
 def _sampled(
@@ -117,13 +158,18 @@ def _sampled(
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed Python, NumPy and torch, and put their generators back as they were."""
-    python, numpy = random.getstate(), np.random.get_state()
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(
+            seed
+        )  # torch.manual_seed takes a millisecond where there is no GPU
+        if torch.cuda.is_available():
+            torch.cuda.manual_seed_all(seed)
         try:
             yield
         finally:
             random.setstate(python)
             np.random.set_state(numpy)
+            torch.set_rng_state(cpu)

@@ -28,6 +28,7 @@ def gradients(case: Case, derivation: str) -> dict[str, Tensor]:
 def call(case: Case, derivation: str, values: Mapping[str, Any]) -> dict[str, Tensor]:
     """Call one derivation on the values given, and check the names that it returns."""
     formula = case.formula
+    values = formula.prepare(derivation, values)  # before autograd is barred: a Function records its forward
     with torch.no_grad(), without_autograd(f"{formula.name}: {derivation}"):
         found = formula.differentiate(derivation, values, case.inputs)
     known = case.differentiable
@@ -43,8 +44,14 @@ def call(case: Case, derivation: str, values: Mapping[str, Any]) -> dict[str, Te
 
 
 def copied(value: Any) -> Any:
-    """Copy a tensor, so that what a derivation does to its arguments stays with it."""
-    return value.detach().clone() if isinstance(value, Tensor) else value
+    """Copy a tensor and how it lies in memory, so that what a derivation does to it stays with it."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.is_contiguous():
+        return value.detach().clone()
+    storage = value.untyped_storage().clone()  # type: ignore[no-untyped-call]
+    empty = torch.empty(0, dtype=value.dtype, device=value.device)
+    return empty.set_(storage, value.storage_offset(), value.shape, value.stride())
 
 
 ENGINE_ENTRIES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 
@@ -74,6 +75,7 @@ class Row:
     handgrad_version: str = _column("handgrad", "")
 
 
+@cache
 def columns() -> dict[str, str]:
     """Return each column's type (str, int, float, bool), in order."""
     return {name: str(kind).partition(" ")[0] for name, kind in Row.__annotations__.items()}

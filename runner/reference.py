@@ -1,5 +1,7 @@
 """What a gradient should be: autograd in the same dtype, and autograd in float64 as the truth."""
 
+import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +11,7 @@ from torch import Tensor
 from runner.inputs import Case
 
 FLOOR_DRAWS = 4
+UNIT = 2.0**-53  # float64's unit roundoff
 
 
 def truth_device(case: Case) -> torch.device:
@@ -75,6 +78,9 @@ def jacobians(case: Case) -> dict[str, Tensor]:
         return case.formula.apply(case.formula.forward, inputs, case.params)[output]
 
     leaves = tuple(case.inputs[name].detach() for name in names)
+    size = case.results[output].shape
+    if not size.numel():  # autograd has no Jacobian of nothing
+        return {name: leaf.new_zeros(*size, *leaf.shape) for name, leaf in zip(names, leaves, strict=True)}
     found = torch.autograd.functional.jacobian(forward, leaves)  # type: ignore[no-untyped-call]
     return dict(zip(names, found, strict=True))
 
@@ -83,24 +89,107 @@ def rounding_floor(
     case: Case,
     truth: Mapping[str, Tensor],
     differentiate: Callable[[Case], Mapping[str, Tensor]] = plain_autograd,
+    *,
+    upstream_only: bool = False,
 ) -> dict[str, float]:
     """Return how far each float64 gradient moves when every input moves by one unit roundoff.
 
     What the rounding of the inputs alone explains, nobody can blame on the gradient. The largest of a
-    few draws of random signs; the draws are the same every time.
+    few draws of random signs; the draws are the same every time. At a kink, where moving an input
+    would change sides, `upstream_only` moves the upstream gradient alone.
     """
     floor = dict.fromkeys(truth, 0.0)
     generator = torch.Generator().manual_seed(0)
-    u = torch.finfo(torch.float64).eps / 2
 
     def nudge(tensor: Tensor) -> Tensor:
         signs = torch.randint(0, 2, tensor.shape, generator=generator).to(tensor) * 2 - 1
-        return torch.where(tensor.isfinite(), tensor + tensor * (u * signs), tensor)
+        return torch.where(tensor.isfinite(), tensor + tensor * (UNIT * signs), tensor)
 
     for _ in range(FLOOR_DRAWS):
-        moved = differentiate(case.map(nudge))
+        nudged = case.map(nudge)
+        moved = differentiate(dataclasses.replace(nudged, inputs=case.inputs) if upstream_only else nudged)
         for name, gradient in truth.items():
-            change = (moved[name] - gradient).abs()
-            largest = change[change.isfinite()].amax().item() if change.isfinite().any() else 0.0
-            floor[name] = max(floor[name], largest)
+            floor[name] = max(floor[name], _largest_finite(moved[name] - gradient))
     return floor
+
+
+STEP = 1e-6
+WITNESSES = 3
+
+
+def doubts(case: Case, truth: Mapping[str, Tensor], *, thorough: bool) -> dict[str, str]:
+    """Return, by input, which references disagree with float64 autograd of the plain forward.
+
+    Central finite differences along random directions are asked first, all inputs at once; only where
+    they disagree is each input asked alone. `thorough` asks the library function in float64 too.
+    """
+    found: dict[str, str] = {}
+    asked = [wrt for wrt in truth if wrt not in case.formula.detached]
+    if asked and _disagrees(case, truth, asked):
+        found = {wrt: doubt for wrt in asked if (doubt := _disagrees(case, truth, [wrt]))}
+    if thorough and case.formula.library is not None:
+        for wrt, doubt in _library_doubts(case, truth).items():
+            found.setdefault(wrt, doubt)
+    return found
+
+
+def _disagrees(case: Case, truth: Mapping[str, Tensor], wrt: Sequence[str]) -> str:
+    """Return a sentence if several random directions all tell against the truth."""
+    doubt = ""
+    for seed in range(WITNESSES):
+        doubt = _along(case, truth, wrt, seed)
+        if not doubt:
+            return ""
+    return doubt
+
+
+def _along(case: Case, truth: Mapping[str, Tensor], wrt: Sequence[str], seed: int) -> str:
+    """Compare the slope along one random direction; at a kink, where it has two, say nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    directions = {name: _direction(case.inputs[name], generator) for name in wrt}
+    before, here, after = (_slice(case, directions, step) for step in (-STEP, 0.0, STEP))
+    central, sides = (after[0] - before[0]) / (2 * STEP), (after[0] - 2 * here[0] + before[0]) / STEP
+    products = [truth[name] * direction for name, direction in directions.items()]
+    expected = sum(float(product.sum()) for product in products)
+    size = sum(float(product.abs().sum()) for product in products)
+    allowed = 1e-5 * size + 1e-8 * here[1]
+    if not abs(sides) <= 100 * allowed or abs(central - expected) <= allowed or not math.isfinite(expected):
+        return ""
+    names = ", ".join(wrt)
+    return (
+        f"along a random direction of {names}, finite differences of forward give {central:.6g}, "
+        f"float64 autograd {expected:.6g}"
+    )
+
+
+def _direction(value: Tensor, generator: torch.Generator) -> Tensor:
+    """Return random numbers of the size of the value's own, so that the step is small beside it."""
+    scale = float(value.abs().amax()) if value.numel() else 1.0
+    drawn = torch.randn(value.shape, generator=generator, dtype=torch.float32)
+    return drawn.to(value) * (scale if 0 < scale < math.inf else 1.0)
+
+
+def _slice(case: Case, directions: Mapping[str, Tensor], step: float) -> tuple[float, float]:
+    """Return <G, forward(x + step d)>, and the sum of its terms' sizes."""
+    moved = {name: case.inputs[name] + step * direction for name, direction in directions.items()}
+    with torch.no_grad():
+        results = case.formula.apply(case.formula.forward, {**case.inputs, **moved}, case.params)
+    terms = [case.upstream[name] * results[name] for name in case.formula.outputs]
+    return sum(float(t.sum()) for t in terms), sum(float(t.abs().sum()) for t in terms)
+
+
+def _library_doubts(case: Case, truth: Mapping[str, Tensor]) -> dict[str, str]:
+    """Compare the library function's gradients; generous, as it may round more than the mathematics."""
+    found = {}
+    for wrt, gradient in autograd(case).items():
+        error = _largest_finite(gradient - truth[wrt])
+        if error > 1e-6 * _largest_finite(truth[wrt]) + 1e-12:
+            found[wrt] = (
+                f"in float64 the gradients of the library function and of forward differ by {error:.3g}"
+            )
+    return found
+
+
+def _largest_finite(tensor: Tensor) -> float:
+    finite = tensor[tensor.isfinite()]
+    return float(finite.abs().amax()) if finite.numel() else 0.0

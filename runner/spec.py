@@ -6,6 +6,8 @@ import inspect
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,10 +16,12 @@ from runner import inputs
 from runner.compare import VERDICTS
 from runner.config import Config, Inputs, Timing
 from runner.draw import DISTRIBUTIONS, UPSTREAMS
+from runner.dump import examine
 from runner.errors import UserError, unknown
 from runner.formula import Edge, Formula, lookup, signature
 from runner.inputs import Case
 from runner.plugins import load
+from runner.source import fingerprint
 
 DTYPES = {
     "float64": torch.float64,
@@ -42,13 +46,33 @@ class Spec:
     dtype: str = "float32"
     upstream: str = "ones"
     inputs: Inputs = dataclasses.field(default_factory=Inputs)
+    file_digest: str = ""
+    check: str = "off"
+    second_order: bool = False
     timing: Timing = dataclasses.field(default_factory=Timing)
 
     @property
-    def key(self) -> str:
-        """A short hash of everything that decides the result."""
+    def distribution(self) -> str:
+        """Where inputs come from, in one word, as `normal*2+100` or `file:dump.npz`."""
+        if self.inputs.file:
+            return f"file:{Path(self.inputs.file).name}"
+        scale = f"*{self.inputs.scale:g}" if self.inputs.scale != 1 else ""
+        offset = f"{self.inputs.offset:+g}" if self.inputs.offset else ""
+        return f"{self.inputs.distribution}{scale}{offset}"
+
+    @cached_property
+    def point(self) -> str:
+        """A short hash of the settings alone: it stays when the formula's code changes."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def key(self) -> str:
+        """A short hash of everything that decides the result: the settings, and the formula's code."""
+        formula = lookup(self.formula)
+        functions = (formula.forward, *(formula.derivations[name] for name in self.derivations))
+        code = " ".join(map(fingerprint, dict.fromkeys(function.__module__ for function in functions)))
+        return hashlib.sha256(f"{self.point} {code}".encode()).hexdigest()[:16]
 
 
 def resolve(config: Config, experiment: str = "") -> Spec:
@@ -61,24 +85,30 @@ def resolve(config: Config, experiment: str = "") -> Spec:
     _choice("dtype", config.dtype, DTYPES)
     _choice("upstream", config.upstream, UPSTREAMS)
     _choice("inputs.distribution", config.inputs.distribution, DISTRIBUTIONS)
+    _choice("check.level", config.check.level, ("off", "quick", "full"))
     _choice("fail_on", config.fail_on, VERDICTS)
-    _available(config.device)
+    _available(config.device, here=not config.cluster)
     _natural("timing.rounds", config.timing.rounds)
     if not config.timing.block_ms > 0:
         raise UserError(f"timing.block_ms={config.timing.block_ms}: must be a number > 0")
     params = _params(formula, config.params)
+    shape = _shape(formula, _enlarged(config.shape, config.enlarge), params)
+    dump = examine(formula, shape, params, config.inputs.file, config.dtype)
     return Spec(
         formula=formula.name,
         experiment=experiment or formula.name,
         plugins=tuple(config.plugins),
         derivations=_derivations(formula, config.derivation),
-        shape=_shape(formula, config.shape, params),
+        shape=shape,
         params=params,
         seed=_natural("seed", config.seed),
         device=config.device,
         dtype=config.dtype,
-        upstream=config.upstream,
+        upstream="file" if dump.has_upstream else config.upstream,
         inputs=config.inputs,
+        file_digest=dump.digest,
+        check=config.check.level,
+        second_order=config.check.second_order,
         timing=config.timing,
     )
 
@@ -97,10 +127,16 @@ def draw(spec: Spec) -> Case:
     )
 
 
+def drawn(spec: Spec) -> Spec:
+    """Return the specification without its file of tensors, which fits no other shape."""
+    upstream = "normal" if spec.upstream == "file" else spec.upstream
+    return dataclasses.replace(spec, inputs=dataclasses.replace(spec.inputs, file=None), upstream=upstream)
+
+
 def draw_edge(spec: Spec, edge: Edge) -> Case:
     """Draw the inputs of a degenerate case that the specification's formula states."""
     changed = dataclasses.replace(
-        spec, shape={**spec.shape, **edge.shape}, params={**spec.params, **edge.params}
+        drawn(spec), shape={**spec.shape, **edge.shape}, params={**spec.params, **edge.params}
     )
     case = draw(changed)
     if edge.inputs is None:
@@ -120,12 +156,14 @@ def _natural(kind: str, value: int) -> int:
     return value
 
 
-def _available(device: str) -> None:
-    """Refuse a device that is misspelled, or that this machine does not have."""
+def _available(device: str, here: bool = True) -> None:
+    """Refuse a device that is misspelled, or that this machine does not have if it is to run `here`."""
     kind, _, index = device.partition(":")
     _choice("device", kind, ("cpu", "cuda", "mps"))
     if index and not (kind == "cuda" and index.isdecimal()):
         raise UserError(f"device={device}: only cuda takes an index, as in cuda:1")
+    if not here:
+        return
     present = {
         "cpu": 1,
         "cuda": torch.cuda.device_count(),
@@ -159,6 +197,21 @@ def _params(formula: Formula, given: Mapping[str, Any]) -> dict[str, Any]:
         if not domain.contains(value):
             raise UserError(f"{formula.name}: params.{name}={value}: must be {domain.description}")
     return {**formula.parameters, **given}
+
+
+def _enlarged(shape: Mapping[str, Any], factor: int) -> Mapping[str, Any]:
+    """Multiply every dimension; what is not an integer is refused later, by name."""
+    if factor < 1:
+        raise UserError(f"enlarge={factor}: must be an integer >= 1")
+    if factor == 1:
+        return shape
+    return {name: _times(value, factor) for name, value in shape.items()}
+
+
+def _times(value: Any, factor: int) -> Any:
+    if isinstance(value, list):
+        return [_times(size, factor) for size in value]
+    return value * factor if type(value) is int else value
 
 
 def _shape(

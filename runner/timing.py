@@ -32,7 +32,7 @@ def clock(case: Case, derivation: str, wrt: Sequence[str], graph: Graph, setting
     the checks around it. Rounds of the three alternate, so that all see the same machine.
     """
     formula = case.formula
-    values = case.values
+    values = formula.prepare(derivation, case.values)
     function = formula.library or formula.forward
     tasks: dict[str, Callable[[], Any]] = {
         "manual": lambda: formula.differentiate(derivation, values, case.inputs),

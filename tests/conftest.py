@@ -63,6 +63,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return command
 
 
+@pytest.fixture
+def own_formulas() -> Iterator[None]:
+    """Let a test register formulas of its own, and forget them afterwards."""
+    yield
+    formula.forget({*formula.registered()} - {*formula._modules()})
+
+
 Plant = Callable[..., Formula]
 
 

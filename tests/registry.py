@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from runner.app import CONF, experiments
-from runner.config import Config, register_schema
+from runner.config import Config, register_with_hydra
 from runner.formula import lookup, names
 from runner.spec import Spec, resolve
 
@@ -19,7 +19,7 @@ DERIVATIONS = [(name, derivation) for name in FORMULAS for derivation in lookup(
 @cache
 def configuration(experiment: str) -> Config:
     """Compose an experiment's YAML as the command line would."""
-    register_schema()
+    register_with_hydra()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("config", [f"experiment={experiment}", "timing=off"])
     config = OmegaConf.to_object(composed)

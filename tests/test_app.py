@@ -143,8 +143,18 @@ def test_debug_prints_the_traceback(run: Run, flag: str) -> None:
     assert outcome.err.rstrip().endswith("error: seed=-1: must be an integer >= 0, and below 2^63")
 
 
-def test_a_bad_point_of_a_sweep_has_its_row(run: Run) -> None:
-    outcome = run("-m", "experiment=mse", "shape.n=1,0,3", QUIET)
+@pytest.mark.parametrize(
+    "point", ["shape.n=1,0", "shape.n=1 shape.k=1,2", "seed=1,-1", "dtype=float32,float23"]
+)
+def test_a_bad_point_is_refused_before_any_runs(run: Run, point: str) -> None:
+    outcome = run("-m", "experiment=mse", *point.split(), QUIET)
+    assert outcome.status == 2
+    assert "in the point: experiment=mse" in outcome.err
+    assert outcome.folders == []
+
+
+def test_a_bad_point_of_a_sweep_by_hydra_has_its_row(run: Run) -> None:
+    outcome = run("-m", "hydra/sweeper=basic", "experiment=mse", "shape.n=1,0,3", QUIET)
     assert [row["status"] for row in outcome.rows] == ["completed"] * 2 + ["failed"] + ["completed"] * 2
     assert outcome.rows[2]["error"] == "mse: shape.n=0: must be an integer >= 1"
     assert outcome.status == 2
@@ -177,7 +187,7 @@ def test_no_torch_and_no_pandas_where_nothing_runs(arguments: list[str], typed: 
     code = (
         "import sys, runner.app\n"
         "try:\n    runner.app.main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
-        "assert not {'torch', 'pandas'} & {*sys.modules}"
+        "assert not {'torch', 'pandas', 'distributed', 'filelock'} & {*sys.modules}"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from runner.record import Row, as_dict, columns, from_dict, spelled
 from runner.report import csv, table
-from runner.report.table import worst_error
+from runner.report.summary import Summary, worst_error
 from runner.sweep import ledger
 
 ROWS = [
@@ -69,7 +69,9 @@ def test_the_largest_error_is_nan_before_infinity_before_numbers() -> None:
 def test_the_table_prints_every_row_and_what_went_wrong(rows: list[Row]) -> None:
     out = Console(file=io.StringIO(), width=160)
     table.print_rows(rows, out)
-    table.print_summary(rows, Path("report.csv"), out)
+    summary = Summary("suspect_reference")
+    summary.add({}, rows)
+    table.print_summary(summary, Path("report.csv"), out)
     text = out.file.getvalue()  # type: ignore[attr-defined]
     assert all(row.experiment in text for row in rows)
     assert f"{len(rows)} rows: " in text

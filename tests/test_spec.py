@@ -3,7 +3,10 @@
 import math
 
 import pytest
+from hydra import compose, initialize_config_dir
 
+from runner.app import CONF
+from runner.config import register_with_hydra
 from runner.errors import UserError
 from runner.formula import lookup
 from tests.registry import EXPERIMENTS, configuration, specification
@@ -56,3 +59,11 @@ def test_what_does_not_fit_together(experiment: str, changes: dict[str, object],
     with pytest.raises(UserError) as caught:
         specification(experiment, **changes)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("level", ["off", "quick", "full"])
+def test_every_level_of_checks_can_be_chosen(level: str) -> None:
+    register_with_hydra()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("config", ["experiment=mse", f"check={level}"])
+    assert composed.check.level == level

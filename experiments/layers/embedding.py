@@ -81,6 +81,7 @@ register(
     forward=forward,
     library=library,
     gradients=[index_add, one_hot_product],
+    detached=("W",),
     may_be_empty=("batch",),
     domain={"padding_idx": optional(integer(None, 0, -1))},
     edges={

@@ -1,30 +1,33 @@
 """What a person reads: the CSV, and the tables in the terminal."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
-from runner.compare import VERDICTS
 from runner.environment import environment
-from runner.record import Row, from_dict
+from runner.record import Row
 from runner.report import csv, table
-from runner.sweep import ledger
+from runner.report.gather import Gathered
+from runner.report.summary import Summary
 
 
-def publish(folder: Path, fail_on: str) -> int:
+def publish(folder: Path, fail_on: str, *, quiet: bool = False) -> int:
     """Make `report.csv` and `environment.json` from a folder's ledger, print, return the exit status."""
-    records = list(ledger.read(folder))
-    rows = [from_dict(row) for record in records for row in record["rows"]]
-    path = csv.write(folder, rows)
+    summary = Summary(fail_on)
+    gathered = Gathered(folder)
+    path = csv.write(folder, _watched(gathered, summary))
     (folder / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
     out = table.console()
-    if len(rows) <= table.MOST_ROWS:
-        table.print_rows(rows, out)
-    table.print_summary(rows, path, out)
-    if any(record.get("bad_input") for record in records):
-        return 2
-    return int(any(fails(row, fail_on) for row in rows))
+    if not quiet:
+        if 0 < summary.rows <= table.MOST_ROWS:
+            table.print_rows(summary.first, out)
+        table.print_summary(summary, path, out)
+    table.print_failures(summary, gathered.config_dir, out)
+    return summary.exit_status
 
 
-def fails(row: Row, fail_on: str) -> bool:
-    """Tell whether a row makes the exit status 1."""
-    return row.status != "completed" or VERDICTS.index(row.verdict) >= VERDICTS.index(fail_on)
+def _watched(gathered: Gathered, summary: Summary) -> Iterator[Row]:
+    """Pass rows on, one record at a time, while the summary counts them."""
+    for record, rows in gathered:
+        summary.add(record, rows)
+        yield from rows

@@ -1,5 +1,7 @@
 """The CSV report."""
 
+import csv
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,12 +17,19 @@ PANDAS = {"str": "string", "int": "Int64", "float": "float64", "bool": "boolean"
 def write(folder: Path, rows: Iterable[Row]) -> Path:
     """Write the report beside its place, then move it there: a reader never sees half of it.
 
-    An empty cell was not measured; a NaN that was measured is written as `nan`.
+    An empty cell was not measured; a NaN that was measured is written as `nan`. Rows are written as
+    they come, and none is kept.
     """
     path = folder / NAME
-    unfinished = path.with_suffix(".part")
-    frame(rows).to_csv(unfinished, index=False)
-    return unfinished.replace(path)
+    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerow(columns())
+            lines.writerows(vars(row).values() for row in rows)  # `nan` is how Python spells it
+        return unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def frame(rows: Iterable[Row]) -> pd.DataFrame:

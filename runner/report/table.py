@@ -1,9 +1,7 @@
 """The tables in the terminal."""
 
-import math
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -13,8 +11,10 @@ from rich.text import Text
 
 from runner.compare import VERDICTS
 from runner.record import Row
+from runner.report.summary import MOST_FIRST, Summary
+from runner.sweep.job import command
 
-MOST_ROWS = 60  # a longer sweep is read in the CSV
+MOST_ROWS = MOST_FIRST  # a longer sweep is read in the CSV
 STYLES = {
     "exact": "green",
     "correct": "green",
@@ -61,13 +61,10 @@ def print_rows(rows: Sequence[Row], out: Console) -> None:
             out.print(Text(f"{where}: {explanation}"), soft_wrap=True)
 
 
-def print_summary(rows: Sequence[Row], report: Path, out: Console) -> None:
+def print_summary(summary: Summary, report: Path, out: Console) -> None:
     """Print counts by verdict, the worst error, and where the CSV is."""
-    counts = Counter(row.verdict or row.status for row in rows)
-    order = sorted(counts, key=lambda name: VERDICTS.index(name) if name in VERDICTS else len(VERDICTS))
-    parts = ", ".join(f"[{STYLES.get(name, 'red')}]{counts[name]} {name}[/]" for name in order)
-    out.print(f"{len(rows)} rows: {parts or 'none'}")
-    if (worst := worst_error(rows)) is not None:
+    out.print(f"{summary.rows} rows: {counted(summary.counts) or 'none'}")
+    if (worst := summary.worst) is not None:
         out.print(
             f"worst max abs error: {worst.max_abs_error:.3g} ({worst.experiment} {worst.derivation} "
             f"{worst.wrt}, {worst.shape}, {worst.dtype}, seed {worst.seed})",
@@ -76,15 +73,28 @@ def print_summary(rows: Sequence[Row], report: Path, out: Console) -> None:
     out.print(f"report: {report}", highlight=False, soft_wrap=True)
 
 
-def worst_error(rows: Sequence[Row]) -> Row | None:
-    """Return the row of the largest error, where NaN is larger than any number."""
-    measured = [row for row in rows if row.max_abs_error is not None]
+def print_failures(summary: Summary, config_dir: str | None, out: Console) -> None:
+    """Print what the first failing points of a sweep failed of, and the command that runs each alone."""
+    if not summary.failures:
+        return
+    out.print(f"{summary.failing_points} points to look at:")
+    for row, overrides in summary.failures:
+        what = f"{row.verdict or row.status}: {row.experiment} {row.derivation} {row.wrt}".rstrip()
+        said = row.error or row.diagnosis
+        out.print(Text(f"  {what}: {said}" if said else f"  {what}"), soft_wrap=True)
+        if overrides:
+            out.print(Text(f"    {command(overrides, config_dir)}"), soft_wrap=True)
+    if (more := summary.failing_points - len(summary.failures)) > 0:
+        out.print(f"  and {more} more: status and verdict in the report")
 
-    def size(row: Row) -> float:
-        error = row.max_abs_error
-        return math.inf if error is None or math.isnan(error) else error
 
-    return max(measured, key=size, default=None)
+def counted(counts: Mapping[str, int], *, markup: bool = True) -> str:
+    """Write counts by verdict, from best to worst; what has no verdict comes last."""
+    order = sorted(counts, key=lambda name: VERDICTS.index(name) if name in VERDICTS else len(VERDICTS))
+    texts = {name: f"{counts[name]} {name}" for name in order}
+    if markup:
+        texts = {name: f"[{STYLES.get(name, 'red')}]{text}[/]" for name, text in texts.items()}
+    return ", ".join(texts.values())
 
 
 def _point_columns(rows: Sequence[Row]) -> list[str]:

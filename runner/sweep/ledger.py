@@ -1,30 +1,126 @@
-"""The ledger: one append-only file of JSON lines, from which the report is made."""
+"""The ledger: one append-only file of JSON lines, from which the report is made.
+
+A line's `event` is `started`, or what became of a point: `completed`, `failed`, `crashed`, `timeout`. Two
+more mark a sweep that begins (`sweep`) and one that starts over (`fresh`): what stands above it no longer
+counts.
+"""
 
 import json
 import os
+import platform
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from runner.errors import UserError
+
 NAME = "ledger.jsonl"
+LOCK = "ledger.lock"
+HEAD = re.compile(rb'\{"event":"(\w+)","key":"(\w+)","point":"(\w+)","index":(\d+),')
+FINISHED = ("completed", "failed", "crashed", "timeout")
+
+
+class Ledger:
+    """A ledger that is open for writing; several processes may have it open at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add one record by a single write, which the system does not tear between processes.
+
+        Raises UserError when it cannot be written; what was written before stays readable.
+        """
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        if self._is_torn():  # by a process that was killed: its fragment must not swallow this record
+            line = b"\n" + line
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError as error:
+            raise _unwritable(self.path, str(error.strerror)) from error
+        if written < len(line):
+            raise _unwritable(self.path, "no space is left")
+
+    def _is_torn(self) -> bool:
+        size = os.fstat(self._descriptor).st_size
+        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
 
 
 def append(folder: Path, record: Mapping[str, Any]) -> None:
-    """Add one record by a single write, which the system does not tear between processes."""
-    line = json.dumps(record, separators=(",", ":")) + "\n"
-    descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
+    """Add one record to the ledger of a folder."""
+    with Ledger(folder) as ledger:
+        ledger.append(record)
 
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield every record; a last line that a killed process left unfinished is dropped."""
+    """Yield every record; a line that a killed process left unfinished is dropped."""
     path = folder / NAME
+    if path.exists():
+        with path.open("rb") as lines:
+            yield from filter(None, map(parsed, lines))
+
+
+def heads(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield every record with its place in the file, the finished ones without their rows."""
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as lines:
+    place = 0
+    with path.open("rb") as lines:
         for line in lines:
-            if line.endswith("\n"):
-                yield json.loads(line)
+            head = HEAD.match(line) if line.endswith(b"}]}\n") else None
+            if head:
+                event, key, point, index = head.groups()
+                yield place, {"event": event.decode(), "key": key, "point": point, "index": int(index)}
+            elif (record := parsed(line)) is not None:
+                yield place, record
+            place += len(line)
+
+
+def parsed(line: bytes) -> dict[str, Any] | None:
+    """Read one line; None for a fragment, which never ends in the brace that closes a record."""
+    if not line.endswith(b"}\n"):
+        return None
+    try:
+        record: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return record
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Hold a folder for one sweep; raises UserError, with the holder's pid and host, if it is taken."""
+    path = folder / LOCK
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(
+            f"{folder}: another sweep is writing here ({path.read_text().strip() or 'just started'}); "
+            "wait for it, or choose another folder with hydra.sweep.dir=..."
+        ) from None
+    try:
+        path.write_text(f"pid {os.getpid()} on {platform.node()}\n")
+        yield
+    finally:
+        lock.release()
+
+
+def _unwritable(path: Path, why: str) -> UserError:
+    return UserError(
+        f"{path}: {why}. The sweep stops here; what is recorded is kept, and the same command resumes it"
+    )

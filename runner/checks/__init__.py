@@ -1,0 +1,34 @@
+"""Properties that a correct gradient function has: one file each, found by being here.
+
+A check asks something of one derivation and yields a `Finding` for each answer that is not right. It
+is registered by `@check("quick")` or `@check("full")` on a function of a `Subject`; its name is the
+function's. `quick` costs a few calls at the experiment's own size, `full` visits other shapes, values
+and layouts too.
+"""
+
+import importlib
+import pkgutil
+from functools import cache
+
+from runner.checks.subject import LEVELS, Check, Subject, registered
+from runner.findings import Finding
+
+__all__ = ["LEVELS", "Check", "Finding", "Subject", "checks", "examine"]
+
+
+@cache
+def checks() -> dict[str, Check]:
+    """Return every check by name, having imported the files of this folder."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return dict(registered)
+
+
+def examine(subject: Subject, level: str) -> list[Finding]:
+    """Run the checks of a level, and those of the levels below it."""
+    return [
+        finding
+        for check in checks().values()
+        if LEVELS.index(check.level) <= LEVELS.index(level)
+        for finding in check.run(subject)
+    ]

@@ -1,0 +1,103 @@
+"""What low precision does to a gradient, and what a gradient does in low precision."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+from runner import compare, reference
+from runner.checks.subject import Subject, check
+from runner.errors import reason
+from runner.findings import Finding
+from runner.inputs import Case
+from runner.record import spelled
+from runner.spec import DTYPES, Spec, draw
+
+LARGER = 16  # times the small shape, where sums are long enough to show how they are kept
+VARIATIONS = ((1.0, 0.0), (1e-3, 0.0), (8.0, 0.0), (300.0, 0.0), (1.0, 1000.0))  # scale, offset
+MOST_ELEMENTS = 2**16
+
+
+@check("full")
+def every_dtype(subject: Subject) -> Iterator[Finding]:
+    """The gradient has the input's shape and dtype in each dtype in which forward has kernels."""
+    for name in DTYPES:
+        case = subject.once(f"dtype {name}", lambda name=name: _drawn(subject.small(dtype=name)))  # type: ignore[misc]
+        if case is None:
+            continue
+        try:
+            found = subject.gradients(case)
+        except Exception as error:  # to refuse a dtype is legal, to give another is not
+            yield Finding("every_dtype", f"not in {name}: {reason(error)}", verdict="")
+            continue
+        for wrt, gradient in found.items():
+            if not subject.is_jacobian and compare.mismatch(gradient, case.inputs[wrt]):
+                message = f"in {name} {compare.mismatch_in_words(gradient, case.inputs[wrt])}"
+                yield Finding("every_dtype", message, wrt)
+
+
+@check("full")
+def precision(subject: Subject) -> Iterator[Finding]:
+    """In the experiment's dtype, longer sums and other scales lose no more than the bound allows."""
+    if subject.is_jacobian or subject.spec.dtype == "float64":
+        return
+    for condition, case, here, truth in subject.once("precision", lambda: list(_cases(subject))):
+        found = subject.gradients(case)
+        for wrt, gradient in found.items():
+            if compare.mismatch(gradient, case.inputs[wrt]):
+                continue
+            autograd_error = compare.max_abs_error(here[wrt], truth[wrt])
+            bound = compare.accuracy_bound(truth[wrt], gradient.dtype, case.terms, math.inf)
+            bound = max(bound, compare.correctness_bound(truth[wrt], 0.0, case.upstream_size))
+            errors = compare.measure(gradient, truth[wrt])
+            if not errors.max_abs <= bound and autograd_error <= bound:
+                allowed = errors.in_u * bound / errors.max_abs
+                message = f"{condition}: off by {errors.in_u:.3g} u, where {allowed:.3g} u are excused"
+                yield Finding("precision", message, wrt, "inaccurate")
+
+
+def _cases(subject: Subject) -> Iterator[tuple[str, Case, object, object]]:
+    small = subject.small(dtype=subject.spec.dtype)
+    for spec in (small, _larger(subject, small)):
+        for scale, offset in VARIATIONS:
+            inputs = dataclasses.replace(spec.inputs, scale=scale * spec.inputs.scale, offset=offset)
+            case = _drawn(dataclasses.replace(spec, inputs=inputs))
+            if case is not None:
+                here, truth = reference.autograd(case), reference.plain_autograd(reference.in_float64(case))
+                condition = f"inputs times {scale:g}, plus {offset:g}, {spelled(spec.shape)}"
+                yield condition, case, here, truth
+
+
+def _larger(subject: Subject, spec: Spec) -> Spec:
+    """Multiply every dimension, by less where the tensors would grow too large."""
+    factor = LARGER
+    while factor > 1:
+        shape = {
+            n: [s * factor for s in size] if isinstance(size, list) else size * factor
+            for n, size in spec.shape.items()
+        }
+        try:
+            sizes = subject.case.formula.sizes(shape, spec.params)
+        except ValueError:
+            return spec
+        if sum(_numel(size) for size in sizes.values()) <= MOST_ELEMENTS:
+            return dataclasses.replace(spec, shape=shape)
+        factor //= 2
+    return spec
+
+
+def _times(size: int | list[int], factor: int) -> int | list[int]:
+    return [n * factor for n in size] if isinstance(size, list) else size * factor
+
+
+def _numel(size: tuple[int, ...]) -> int:
+    product = 1
+    for n in size:
+        product *= n
+    return product
+
+
+def _drawn(spec: Spec) -> Case | None:
+    try:
+        return draw(spec)
+    except Exception:  # forward has no kernel for this dtype
+        return None

@@ -1,0 +1,37 @@
+"""A vector-Jacobian product is linear in its vector."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import torch
+
+from runner.checks.subject import Subject, check
+from runner.compare import max_abs_error, mismatch
+from runner.findings import Finding
+from runner.spec import draw
+
+MIXED = "2u - 3v"
+
+
+@check("full")
+def linear_in_upstream(subject: Subject) -> Iterator[Finding]:
+    """g(2u - 3v) = 2 g(u) - 3 g(v), and the gradient is right for an upstream that is not ones."""
+    if subject.is_jacobian:
+        return
+    u, v = (draw(subject.small(seed=subject.spec.seed + i)) for i in range(2))
+    v = dataclasses.replace(u, upstream=v.upstream)
+    both = {name: 2 * u.upstream[name] - 3 * v.upstream[name] for name in u.upstream}
+    mixed = dataclasses.replace(u, upstream=both)
+    sample = subject.once(
+        "mixed upstream", lambda: subject.sample_of(f"an upstream gradient of {MIXED}", mixed)
+    )
+    of_u, of_v, of_both = (subject.gradients(case) for case in (u, v, mixed))
+    for wrt, gradient in of_both.items():
+        if mismatch(gradient, u.inputs[wrt]):
+            continue  # another check's finding
+        parts = torch.where(gradient.isfinite(), 2 * of_u[wrt] - 3 * of_v[wrt], gradient)
+        error = max_abs_error(gradient, parts)
+        if not sample.allows(wrt, error / 5):  # two more gradients, each with its own rounding
+            message = f"g({MIXED}) differs from 2 g(u) - 3 g(v) by {error:.3g}"
+            yield Finding("linear_in_upstream", message, wrt, "wrong")
+    yield from subject.compare(sample, "linear_in_upstream")

@@ -1,0 +1,66 @@
+"""Right at values that nobody draws by chance, and at the degenerate cases that a formula states."""
+
+from collections.abc import Iterator
+
+from runner.checks.subject import Subject, check
+from runner.findings import Finding
+from runner.sample import Sample
+from runner.spec import draw, draw_edge
+
+REGIMES = {
+    "normal": "normal values",
+    "zeros": "zeros",
+    "ties": "ties",
+    "half_zeros": "values half of which are zero",
+    "negative": "negative values",
+    "tiny": "tiny values",
+    "small": "small values",
+    "large": "large values",
+    "huge": "huge values",
+    "offset": "values far from zero",
+}
+"""Distributions, and how they are called in a sentence."""
+
+KINKS = {"zeros", "ties", "half_zeros"}
+
+
+@check("full")
+def other_values(subject: Subject) -> Iterator[Finding]:
+    """Zeros, ties, half zeros, negative, tiny, large and offset values, where inputs are not sampled."""
+    for sample in subject.once("values", lambda: list(_samples(subject))):
+        yield from subject.compare(sample, "other_values")
+
+
+@check("full")
+def edges(subject: Subject) -> Iterator[Finding]:
+    """The degenerate cases that the formula states, NaN for NaN."""
+    for sample in subject.once("edges", lambda: list(_edges(subject))):
+        yield from subject.compare(sample, "edges", exact_nan=True)
+
+
+def _samples(subject: Subject) -> Iterator[Sample]:
+    for regime, name in REGIMES.items():
+        settings = {"distribution": regime, "scale": 1.0, "offset": 0.0}
+        if sample := subject.sample(name, subject.small(inputs=settings), kink=regime in KINKS):
+            yield sample
+    if sample := _with_all_digits(subject):
+        yield sample
+
+
+def _with_all_digits(subject: Subject) -> Sample | None:
+    """Divide by 3: inputs are drawn in float32, so what a float32 step inside loses would not show."""
+    case = draw(subject.small()).map(lambda tensor: tensor / 3)
+    try:
+        return subject.sample_of("numbers of more digits than float32 has", case)
+    except Exception:  # what forward refuses is no fault of the derivation
+        return None
+
+
+def _edges(subject: Subject) -> Iterator[Sample]:
+    for name, edge in subject.case.formula.edges.items():
+        if edge.raises is None:
+            try:
+                case = draw_edge(subject.small(), edge)
+            except ValueError:  # the edge's shape does not fit these hyper-parameters
+                continue
+            yield subject.sample_of(f"the edge {name}", case, kink=edge.kink)

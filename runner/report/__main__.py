@@ -1,0 +1,26 @@
+"""`python -m runner.report FOLDER`: make the report of a folder from its ledger, at any time."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.compare import VERDICTS
+from runner.report import publish
+from runner.report.table import console
+from runner.sweep import ledger
+
+USAGE = "usage: python -m runner.report FOLDER [fail_on=VERDICT], where FOLDER has a ledger.jsonl"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return the exit status of the rows that are there, or 2 for a wrong command."""
+    folder, *rest = [*arguments] or [""]
+    fail_on = rest[0].removeprefix("fail_on=") if rest else "suspect_reference"
+    if not Path(folder, ledger.NAME).is_file() or fail_on not in VERDICTS or len(rest) > 1:
+        console().print(USAGE, markup=False)
+        return 2
+    return publish(Path(folder), fail_on)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

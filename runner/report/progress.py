@@ -1,0 +1,109 @@
+"""What a person sees while a sweep runs: a bar on a terminal, a plain line every few seconds elsewhere."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from runner.report.table import console, counted
+from runner.sweep.job import rows
+from runner.sweep.ledger import FINISHED
+from runner.sweep.plan import Plan
+
+Observe = Callable[[Mapping[str, Any]], None]
+
+SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BETWEEN_FRAMES = 0.2
+
+
+class Tally:
+    """What has come in so far: points, rows by verdict, and the rate."""
+
+    def __init__(self, to_run: int) -> None:
+        self.to_run, self.done = to_run, 0
+        self.verdicts: Counter[str] = Counter()
+        self._began = time.monotonic()
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count one finished record."""
+        assert record["event"] in FINISHED
+        self.done += 1
+        self.verdicts.update(row.verdict or row.status for row in rows(record))
+
+    @property
+    def rate(self) -> float:
+        """Points a second since the first was begun."""
+        return self.done / max(time.monotonic() - self._began, 1e-9)
+
+    def __str__(self) -> str:
+        left = (self.to_run - self.done) / self.rate if self.done else 0
+        counts = counted(self.verdicts, markup=False)
+        return f"{self.done}/{self.to_run} points, {self.rate:.3g}/s, {_duration(left)} left; {counts}"
+
+
+def watching(*, quiet: bool) -> Callable[[Plan], Any]:
+    """Return what a sweep is watched by: it takes the plan, and gives a context with the observer."""
+    if quiet:
+        return _silently
+    return _bar if sys.stdout.isatty() else _lines
+
+
+@contextmanager
+def _silently(plan: Plan) -> Iterator[Observe]:
+    yield lambda record: None
+
+
+@contextmanager
+def _lines(plan: Plan) -> Iterator[Observe]:
+    out = console()
+    out.print(str(plan), highlight=False)
+    tally, last = Tally(plan.to_run), time.monotonic()
+
+    def observe(record: Mapping[str, Any]) -> None:
+        nonlocal last
+        tally.add(record)
+        if time.monotonic() - last > SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            out.print(str(tally), highlight=False)
+
+    yield observe
+
+
+@contextmanager
+def _bar(plan: Plan) -> Iterator[Observe]:
+    out = Console()
+    out.print(str(plan), highlight=False)
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.3g}/s"),
+        TimeRemainingColumn(),
+    )
+    tally, last = Tally(plan.to_run), 0.0
+    with Progress(*columns, TextColumn("{task.fields[counts]}"), console=out, auto_refresh=False) as progress:
+        bar = progress.add_task("", total=plan.to_run, rate=0.0, counts="")
+
+        def show() -> None:
+            counts = counted(tally.verdicts)
+            progress.update(bar, completed=tally.done, rate=tally.rate, counts=counts, refresh=True)
+
+        def observe(record: Mapping[str, Any]) -> None:
+            nonlocal last
+            tally.add(record)
+            if time.monotonic() - last > SECONDS_BETWEEN_FRAMES:
+                last = time.monotonic()
+                show()
+
+        yield observe
+        show()
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,69 @@
+"""The code that a result depends on, as one short hash."""
+
+import ast
+import hashlib
+import importlib.metadata
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def fingerprint(module: str) -> str:
+    """Hash a formula's module, what it imports of its own package, and the version of the runner."""
+    digest = hashlib.sha256(_version().encode())
+    for name, path in sorted(_files(module).items()):
+        digest.update(f"\n{name}\n".encode() if name != module else b"\n")
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("handgrad")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _files(module: str) -> dict[str, Path]:
+    """Follow imports within the module's package, by the files alone: nothing is imported for it."""
+    own = getattr(sys.modules.get(module), "__file__", None)
+    if own is None:
+        return {}
+    found, waiting = {module: Path(own)}, [module]
+    while waiting:
+        name = waiting.pop()
+        for imported in _imports(found[name], name):
+            path = _path(imported)
+            if path and imported not in found and _top(imported) == _top(module):
+                found[imported] = path
+                waiting.append(imported)
+    return found
+
+
+def _imports(path: Path, module: str) -> Iterator[str]:
+    """Yield every name in a file's import statements that could be a module."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = module.split(".")[: -node.level] if node.level else []
+            source = ".".join([*parents, *filter(None, [node.module])])
+            yield source
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def _path(module: str) -> Path | None:
+    """Return the file of a module that lies in a package imported already."""
+    top, *parts = module.split(".")
+    for root in getattr(sys.modules.get(top), "__path__", ()):
+        place = Path(root, *parts)
+        for candidate in (place.with_suffix(".py"), place / "__init__.py"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]

@@ -1,0 +1,67 @@
+"""Run one point, whatever its code does that Python can survive."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import torch
+
+from runner.errors import reason
+from runner.experiment import run
+from runner.plugins import load
+from runner.record import Row
+from runner.spec import Spec
+from runner.sweep.job import lost, packed
+from runner.sweep.supervise import too_long
+
+
+class TimedOut(BaseException):
+    """The limit has passed. Not an Exception, so that no formula swallows it."""
+
+
+def warm_up() -> None:
+    """Make PyTorch import now what it puts off until the first gradient, which a time limit may hit."""
+    x = torch.ones(1, requires_grad=True)
+    torch.autograd.grad(x * 2, x, torch.ones(1))
+
+
+def attempt(spec: Spec, timeout_s: float | None = None) -> dict[str, Any]:
+    """Return a point's rows as plain data; no exception of its code gets out."""
+    began = time.perf_counter()
+    rows = _rows(spec, timeout_s)
+    return packed(rows, time.perf_counter() - began)
+
+
+def _rows(spec: Spec, timeout_s: float | None) -> list[Row]:
+    try:
+        load(spec.plugins)
+        with _alarm(timeout_s):
+            return run(spec)
+    except TimedOut:
+        return lost(spec, "timeout", too_long(timeout_s or 0))
+    except SystemExit as stop:
+        return lost(spec, "crashed", f"the code exits with sys.exit({stop.code!r})")
+    except Exception as error:  # what `run` itself does not expect is a result all the same
+        return lost(spec, "failed", reason(error))
+
+
+@contextmanager
+def _alarm(timeout_s: float | None) -> Iterator[None]:
+    """Raise TimedOut when the time is over, as soon as Python code runs; in the main thread alone."""
+    if not timeout_s or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, timeout_s, 1.0)  # and every second: a bare `except:` may catch one
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def _ring(*_: Any) -> NoReturn:
+    raise TimedOut

@@ -1,0 +1,123 @@
+"""Reads named tensors from a file that was dumped elsewhere: `.safetensors` or `.npz`, never a pickle."""
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from runner.errors import UserError, reason
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says about a tensor: its size, and its dtype as it is typed in a configuration."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def headers(file: str) -> dict[str, Header]:
+    """Return what tensors a file has, by name, without reading their numbers.
+
+    Raises UserError for a file that is missing, truncated, or not of the format that its name says.
+    """
+    with _readable(file) as read:
+        return read.headers(file)
+
+
+def load(file: str) -> dict[str, Tensor]:
+    """Return the tensors of a file, by name, on the CPU. Raises UserError as `headers` does."""
+    with _readable(file) as read:
+        return read.load(file)
+
+
+def digest(file: str) -> str:
+    """Return a short hash of a file's content."""
+    with Path(file).open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a kind of file is read."""
+
+    headers: Callable[[str], dict[str, Header]]
+    load: Callable[[str], dict[str, Tensor]]
+
+
+@contextmanager
+def _readable(file: str) -> Iterator[Format]:
+    """Choose the format by the file's name; word what goes wrong while it is read."""
+    suffix = Path(file).suffix
+    if suffix not in FORMATS:
+        raise UserError(
+            f"inputs.file={file}: must end in {' or '.join(FORMATS)}; other formats, pickles among them, "
+            "are not read"
+        )
+    try:
+        yield FORMATS[suffix]
+    except OSError as error:
+        raise UserError(f"inputs.file={file}: {error.strerror or error}") from error
+    except (SafetensorError, zipfile.BadZipFile, ValueError, TypeError, EOFError) as error:
+        raise UserError(f"inputs.file={file}: is not a whole {suffix} file: {reason(error)}") from error
+
+
+SAFETENSORS_DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
+    "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
+
+
+def _safetensors_headers(file: str) -> dict[str, Header]:
+    with _opened(file) as content:
+        return {name: _header(content.get_slice(name)) for name in content.keys()}  # noqa: SIM118
+
+
+def _header(tensor: Any) -> Header:
+    dtype = tensor.get_dtype()
+    return Header(tuple(tensor.get_shape()), SAFETENSORS_DTYPES.get(dtype, dtype))
+
+
+def _safetensors_load(file: str) -> dict[str, Tensor]:
+    with _opened(file) as content:
+        return {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[Any]:
+    Path(file).open("rb").close()  # an OSError with its reason, where safetensors has words of its own
+    with safe_open(file, framework="pt") as content:
+        yield content
+
+
+def _npz_headers(file: str) -> dict[str, Header]:
+    with zipfile.ZipFile(file) as archive:
+        return {name.removesuffix(".npy"): _npy_header(archive.open(name)) for name in archive.namelist()}
+
+
+def _npy_header(content: IO[bytes]) -> Header:
+    version = np.lib.format.read_magic(content)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(content)
+    if dtype.hasobject:
+        raise ValueError("holds Python objects, which are pickled")
+    return Header(shape, str(dtype))
+
+
+def _npz_load(file: str) -> dict[str, Tensor]:
+    with np.load(file, allow_pickle=False) as archive:
+        return {name: torch.from_numpy(archive[name]).contiguous() for name in archive.files}
+
+
+FORMATS = {
+    ".safetensors": Format(_safetensors_headers, _safetensors_load),
+    ".npz": Format(_npz_headers, _npz_load),
+}

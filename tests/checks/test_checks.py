@@ -1,0 +1,254 @@
+"""Each property is found broken where it is, and nowhere else."""
+
+import dataclasses
+import random
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from runner import checks
+from runner.config import Check, Config
+from runner.experiment import run
+from runner.record import Row
+from runner.spec import resolve
+from tests.conftest import Plant
+from tests.registry import EXPERIMENTS, specification
+
+Gradients = dict[str, Tensor]
+RIGHT = {"exact", "correct", "inaccurate"}
+
+
+def product(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return {"W": torch.outer(grad_y, x), "x": W.mT @ grad_y}
+
+
+def damages_input(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    found = product(grad_y, W, x)
+    x.zero_()
+    return found
+
+
+def damages_upstream(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    found = product(grad_y, W, x)
+    grad_y.mul_(2)
+    return found
+
+
+def hands_upstream_on(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return {**product(grad_y, W, x), "W": (grad_y[:, None] * x)}
+
+
+def random_noise(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    found = product(grad_y, W, x)
+    return {**found, "W": found["W"] * (1 + random.choice([0, 1, 2]) * torch.finfo(x.dtype).eps)}
+
+
+BUFFERS: dict[tuple[int, ...], Tensor] = {}
+
+
+def reuses_a_buffer(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    buffer = BUFFERS.setdefault((*W.shape, hash(W.dtype)), torch.empty_like(W))
+    return {**product(grad_y, W, x), "W": torch.outer(grad_y, x, out=buffer)}
+
+
+CACHE: dict[int, Gradients] = {}
+
+
+def caches_by_address(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return CACHE.setdefault(x.data_ptr(), product(grad_y, W, x))
+
+
+def raw(tensor: Tensor) -> Tensor:
+    """Read a tensor's storage as a kernel does that ignores strides."""
+    flat = tensor.untyped_storage()
+    whole = torch.empty(0, dtype=tensor.dtype).set_(flat)
+    return torch.cat([whole, whole.new_zeros(tensor.numel())])[: tensor.numel()].view(tensor.shape)
+
+
+def ignores_strides_of_input(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return product(grad_y, raw(W), x)
+
+
+def ignores_strides_of_upstream(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return product(raw(grad_y), W, x)
+
+
+def ignores_upstream(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return product(torch.ones_like(grad_y), W, x)
+
+
+def takes_the_size_of_upstream(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return product(grad_y.abs(), W, x)
+
+
+def wrong_when_square(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    found = product(grad_y, W, x)
+    return {**found, "W": found["W"].mT} if W.shape[0] == W.shape[1] else found
+
+
+def wrong_in_the_tail(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    found = product(grad_y, W, x)
+    found["W"][len(W) // 8 * 8 :] *= len(W) % 8 != 7
+    return found
+
+
+def hard_coded_size(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    found = product(grad_y, W, x)
+    return {**found, "x": found["x"] * len(W) / 3}
+
+
+def wrong_at_zeros(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return {"W": torch.outer(grad_y, torch.where(x == 0, 1, x)), "x": W.mT @ grad_y}
+
+
+def wrong_for_negative(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return {"W": torch.outer(grad_y, x.clamp(min=0)), "x": W.mT @ grad_y}
+
+
+def wrong_when_large(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return {"W": torch.outer(grad_y, x.clamp(max=50)), "x": W.mT @ grad_y}
+
+
+def always_float32(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+    return {name: gradient.float() for name, gradient in product(grad_y, W, x).items()}
+
+
+@pytest.mark.parametrize(
+    ("derivation", "name", "verdict"),
+    [
+        (damages_input, "unchanged_arguments", "invalid"),
+        (damages_upstream, "unchanged_arguments", "invalid"),
+        (random_noise, "independent_of_history", "invalid"),
+        (reuses_a_buffer, "independent_of_history", "wrong"),
+        (ignores_strides_of_input, "layout", "invalid"),
+        (ignores_strides_of_upstream, "layout", "invalid"),
+        (ignores_upstream, "linear_in_upstream", "wrong"),
+        (takes_the_size_of_upstream, "linear_in_upstream", "wrong"),
+        (wrong_when_square, "other_shapes", "wrong"),
+        (wrong_in_the_tail, "other_shapes", "wrong"),
+        (hard_coded_size, "other_shapes", "wrong"),
+        (wrong_at_zeros, "other_values", "wrong"),
+        (wrong_for_negative, "other_values", "wrong"),
+        (wrong_when_large, "other_values", "wrong"),
+        (always_float32, "every_dtype", "invalid"),
+    ],
+)
+def test_a_broken_property_is_found(
+    plant: Plant, derivation: Callable[..., Gradients], name: str, verdict: str
+) -> None:
+    plant(derivation)
+    BUFFERS.clear()
+    CACHE.clear()
+    rows = judged("full")
+    assert name in " ".join(row.failed_checks for row in rows).split()
+    assert {*verdict.split(" or ")} & {row.verdict for row in rows}, [
+        (row.failed_checks, row.diagnosis) for row in rows
+    ]
+    assert all(row.diagnosis for row in rows if row.failed_checks)
+
+
+def test_a_cache_by_address_is_found_whatever_the_addresses_are(plant: Plant) -> None:
+    CACHE.clear()
+    plant(caches_by_address)
+    assert not {row.verdict for row in judged("full")} <= RIGHT
+
+
+@pytest.mark.parametrize("level", checks.LEVELS)
+def test_a_right_gradient_passes_every_level(plant: Plant, level: str) -> None:
+    plant(product)
+    rows = judged(level)
+    assert {row.verdict for row in rows} <= {"exact", "correct"}
+    assert {row.failed_checks for row in rows} == {""}
+
+
+def test_shared_memory_is_a_note(plant: Plant) -> None:
+    def identity(grad_y: Tensor) -> Gradients:
+        return {"x": grad_y}
+
+    plant(identity, forward=lambda x: x.clone(), shapes=lambda n: {"x": (n,)})
+    (row,) = run(resolve(Config(formula="planted", shape={"n": 5}, check=Check("full"))))
+    assert row.verdict == "exact"
+    assert row.notes == "the gradient by x shares memory with grad_y"
+    assert row.failed_checks == ""
+
+
+def test_second_order(plant: Plant) -> None:
+    def attached(grad_y: Tensor, x: Tensor) -> Gradients:
+        return {"x": 3 * x**2 * grad_y}
+
+    def detached(grad_y: Tensor, x: Tensor) -> Gradients:
+        return {"x": (3 * x**2 * grad_y).detach()}
+
+    plant(attached, detached, forward=lambda x: x**3, shapes=lambda n: {"x": (n,)})
+    config = Config(formula="planted", shape={"n": 5}, check=Check("full", second_order=True))
+    right, wrong = run(resolve(config))
+    assert (right.verdict, right.failed_checks) == ("exact", "")
+    assert (wrong.verdict, wrong.failed_checks) == ("wrong", "second_order")
+    without = dataclasses.replace(config, check=Check("full"))
+    assert {row.failed_checks for row in run(resolve(without))} == {""}
+
+
+class Doubled(torch.autograd.Function):
+    """Identity, with a backward that gives twice the gradient."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: object, grad: Tensor) -> Tensor:
+        return 2 * grad
+
+
+def test_a_reference_that_is_wrong_itself_is_suspect(plant: Plant) -> None:
+    def honest(grad_y: Tensor) -> Gradients:
+        return {"x": grad_y.clone()}
+
+    def misled(grad_y: Tensor) -> Gradients:
+        return {"x": 2 * grad_y}
+
+    plant(honest, misled, forward=Doubled.apply, shapes=lambda n: {"x": (n,)}, name="doubled_reference")
+    for row in run(resolve(Config(formula="doubled_reference", shape={"n": 5}))):
+        assert row.verdict == "suspect_reference"
+        assert "finite differences of forward give" in row.diagnosis
+
+
+def test_a_kernel_of_one_dtype_says_so(plant: Plant) -> None:
+    def only_bfloat16(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+        if x.dtype != torch.bfloat16:
+            raise TypeError(f"expected bfloat16, got {x.dtype}")
+        return product(grad_y, W, x)
+
+    plant(only_bfloat16)
+    for level in ("off", "full"):
+        rows = judged(level, dtype="bfloat16")
+        assert {row.verdict for row in rows} <= {"exact", "correct"}, rows[0].diagnosis
+        assert all("no float64 (TypeError: expected bfloat16" in row.notes for row in rows)
+        assert all("decided in bfloat16" in row.notes for row in rows)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_no_false_alarm(experiment: str) -> None:
+    for dtype in ("float32", "bfloat16"):
+        spec = dataclasses.replace(specification(experiment, dtype=dtype, seed=7), check="full")
+        for row in run(spec):
+            if "not implemented" not in row.error:
+                assert row.verdict in RIGHT, (
+                    row.derivation,
+                    row.wrt,
+                    row.failed_checks,
+                    row.diagnosis,
+                    row.error,
+                )
+
+
+def test_a_check_is_one_file() -> None:
+    assert {check.level for check in checks.checks().values()} == {"quick", "full"}
+    assert len(checks.checks()) >= 10
+
+
+def judged(level: str, dtype: str = "float32") -> list[Row]:
+    config = Config(formula="planted", shape={"m": 3, "n": 5}, dtype=dtype, check=Check(level))
+    return run(resolve(config))

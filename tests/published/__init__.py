@@ -1,0 +1,1 @@
+"""Backwards that others have published, judged as their users have them: `make published`."""

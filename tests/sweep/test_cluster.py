@@ -1,0 +1,85 @@
+"""Sweeps on a Dask cluster that is reached over TCP, one of whose two workers is killed halfway."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runner.report import csv
+from runner.sweep import ledger
+from tests.conftest import Run
+from tests.test_imports import ROOT
+
+POINTS = 300
+QUICK = ["timing=off", "check.level=off", "threads=1"]
+
+
+@contextmanager
+def dask(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `dask ...`, as a user would in another terminal."""
+    command = [sys.executable, "-c", "from dask.__main__ import main; main()", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__DASHBOARD__LINK": ""}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def address_of(scheduler: subprocess.Popen[str]) -> str:
+    """Return what a scheduler says it listens to."""
+    assert scheduler.stderr
+    for line in scheduler.stderr:
+        if "tcp://" in line:
+            return f"tcp://{line.partition('tcp://')[2].split()[0]}"
+    raise AssertionError("the scheduler does not say its address")
+
+
+def kill_halfway(path: Path, worker: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_bytes().count(b'"event":"completed"') > POINTS // 4:
+            break
+        time.sleep(0.02)
+    os.kill(worker.pid, signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_costs_no_point(run: Run, tmp_path: Path) -> None:
+    with dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard") as scheduler:
+        address = address_of(scheduler)
+        worker = ["worker", address, "--no-nanny", "--no-dashboard", "--nthreads", "1"]
+        with dask(*worker) as one, dask(*worker):
+            killer = threading.Thread(target=kill_halfway, args=(tmp_path / "sweep" / ledger.NAME, one))
+            killer.start()
+            outcome = run(
+                "-m", "experiment=mse", f"seed=range({POINTS})", f"cluster={address}", *QUICK,
+                "hydra.sweep.dir=sweep",
+            )  # fmt: skip
+            killer.join()
+            assert one.wait(5) == -signal.SIGKILL
+    assert outcome.status == 0, outcome.err
+    finished = Counter(r["key"] for r in ledger.read(tmp_path / "sweep") if r["event"] in ledger.FINISHED)
+    assert len(finished) == POINTS
+    assert set(finished.values()) == {1}
+    run("-m", "experiment=mse", f"seed=range({POINTS})", *QUICK, "hydra.sweep.dir=here")
+    there, here = (
+        csv.read(tmp_path / name / csv.NAME).drop(columns="started_at") for name in ("sweep", "here")
+    )
+    assert there.equals(here)
+
+
+def test_a_cluster_that_is_not_there_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.sweep.cluster.CONNECT_S", 1)
+    outcome = run("-m", "experiment=mse", "cluster=tcp://127.0.0.1:9", *QUICK)
+    assert outcome.status == 2
+    assert "cluster=tcp://127.0.0.1:9: " in outcome.err
+    assert "dask worker tcp://127.0.0.1:9" in outcome.err
