@@ -1,0 +1,1 @@
+"""The judge is judged: mistakes are planted into derivations that are right, and counted when caught."""

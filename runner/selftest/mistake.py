@@ -1,0 +1,108 @@
+"""A planted mistake, the derivation that it is planted into, and the registry while it is there."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from runner import formula as registry
+from runner import manual, reference
+from runner.formula import Formula, Function
+from runner.inputs import Case
+from runner.spec import Spec, draw
+
+ACCURACY = ("low-precision accumulation", "cancellation", "overflow")
+"""Mistakes of the arithmetic: the mathematics is right, and a dtype shows them as `inaccurate`."""
+
+KINDS = (
+    "algebra", "scale", "reduction axis", "transpose", "missing broadcast sum", "dropped term",
+    "wrong saved tensor", "pre- against post-activation", "missing output", "swapped gradients",
+    "forward/backward mismatch", "eps", "ties and zeros", "part of the domain", "hard-coded dimension",
+    "tail of a tile", "non-contiguous input", "non-contiguous upstream", "in-place damage",
+    "aliased result", "wrong dtype", "wrong device", *ACCURACY, "upstream ignored", "non-determinism",
+    "state between calls", "second order",
+)  # fmt: skip
+"""Every class of mistake, in the order of the table."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One derivation of an experiment, which is right."""
+
+    spec: Spec
+    formula: Formula
+    derivation: str
+
+    @property
+    def function(self) -> Function:
+        """The derivation itself."""
+        return self.formula.derivations[self.derivation]
+
+    @property
+    def explicit(self) -> bool:
+        """Whether it is a full Jacobian."""
+        return self.derivation in self.formula.jacobians
+
+    @cached_property
+    def case(self) -> Case:
+        """The experiment's own inputs, in float64."""
+        return reference.in_float64(draw(self.spec))
+
+    @cached_property
+    def gradients(self) -> dict[str, Tensor]:
+        """What it returns for them."""
+        return manual.gradients(self.case, self.derivation)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it differentiates by every input, so that leaving one out is a mistake."""
+        return not self.explicit and {*self.gradients} == {*self.case.differentiable}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One way to get a derivation wrong.
+
+    `make` returns a fresh function each time, with no memory of earlier calls; `change` shows what was
+    done, as a diff of the source or as a sentence.
+    """
+
+    kind: str
+    name: str
+    change: str
+    make: Callable[[], Function]
+
+
+@contextmanager
+def planted(target: Target, function: Function) -> Iterator[Spec]:
+    """Register a copy of the formula in which one derivation is replaced, and yield its specification.
+
+    Where the derivation covers every input it stands alone, so that an input which it leaves out is missed.
+    """
+    formula, derivation, explicit = target.formula, target.derivation, target.explicit
+    others = {} if target.complete else formula.gradients
+    name = f"{formula.name}~{derivation}"
+    registry._registry[name] = dataclasses.replace(
+        formula,
+        name=name,
+        gradients=others if explicit else {**others, derivation: function},
+        jacobians={derivation: function} if explicit else {},
+    )
+    try:
+        yield dataclasses.replace(target.spec, formula=name, derivations=(derivation,))
+    finally:
+        registry._registry.pop(name, None)
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Tell whether two tensors could stand for each other: same shape, both floating."""
+    return one.shape == other.shape and one.is_floating_point() and other.is_floating_point()
+
+
+def floating(values: object) -> bool:
+    """Tell whether a value is a floating tensor."""
+    return isinstance(values, Tensor) and torch.is_floating_point(values)

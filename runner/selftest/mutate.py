@@ -1,0 +1,196 @@
+"""Mistakes made in the source: a derivation and what it calls, changed in one place at a time."""
+
+import ast
+import copy
+import difflib
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+from runner.errors import reason
+from runner.formula import Function
+from runner.inputs import Case
+from runner.selftest.mistake import Mistake, Target
+from runner.selftest.operators import OPERATORS
+from runner.selftest.operators.calls import MOVES, REDUCTIONS
+
+AXES = (*REDUCTIONS, *MOVES, "flatten", "unflatten", "unsqueeze", "squeeze", "split", "cat", "triu", "tril")
+"""Calls whose whole numbers are axes, which an operator of their own changes."""
+
+
+def mistakes(target: Target, cases: Iterator[Case]) -> Iterator[Mistake]:
+    """Yield every change to the functions of formula files that the derivation runs on one of the cases."""
+    reached = list(functions_reached(target, cases))
+    for function in reached:
+        tree = definition(function)
+        for kind, changed in changes(tree):
+            try:
+                code = compiled(changed, function)
+            except (SyntaxError, ValueError):
+                continue
+            diff = _diff(tree, changed)
+            yield Mistake(
+                kind,
+                f"{function.__name__}: {_in_one_line(diff)}",
+                diff,
+                _maker(target.function, function, code),
+            )
+
+
+def _maker(derivation: Function, function: FunctionType, code: CodeType) -> Any:
+    return lambda: transplanted(derivation, {function.__code__: code})
+
+
+def functions_reached(target: Target, cases: Iterator[Case]) -> Iterator[FunctionType]:
+    """Yield the derivation, and the functions of its own and other formula files that it calls."""
+    package = target.function.__module__.partition(".")[0]
+    codes: dict[CodeType, str] = {}
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        module = frame.f_globals.get("__name__", "")
+        if event == "call" and module.partition(".")[0] == package:
+            codes[frame.f_code] = module
+
+    for case in cases:
+        before = sys.getprofile()
+        values = case.values
+        sys.setprofile(note)
+        try:
+            target.formula.differentiate(target.derivation, values, case.inputs)
+        except Exception as error:  # what a derivation does not take, it does not run
+            reason(error)
+        finally:
+            sys.setprofile(before)
+    for code, module in codes.items():
+        function = getattr(sys.modules[module], code.co_name, None)
+        if isinstance(function, FunctionType) and function.__code__ is code:
+            yield function
+
+
+@cache
+def definition(function: FunctionType) -> ast.FunctionDef:
+    """Return a function's tree without its docstring."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    (found,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    if ast.get_docstring(found) is not None:
+        found.body = found.body[1:]
+    return found
+
+
+def changes(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Yield each change of the body, by class of mistake; a change that reads the same comes once."""
+    original, seen = ast.unparse(tree), set()
+    skipped = _axes_and_indices(tree)
+    for statement in tree.body:
+        for node in ast.walk(statement):
+            if id(node) in skipped:
+                continue
+            for operator in OPERATORS.get(type(node), ()):
+                for kind, instead in operator(node):
+                    changed = replaced(tree, node, instead)
+                    text = ast.unparse(changed)
+                    if text != original and text not in seen:
+                        seen.add(text)
+                        yield kind, changed
+
+
+def replaced(tree: ast.FunctionDef, node: ast.AST, instead: ast.AST | None) -> ast.FunctionDef:
+    """Return a copy of a tree with one node replaced; a statement that is dropped leaves `pass`."""
+    memo: dict[int, Any] = {}
+    twin = copy.deepcopy(tree, memo)
+    changed = _Replace(memo[id(node)], ast.Pass() if instead is None else instead).visit(twin)
+    assert isinstance(changed, ast.FunctionDef)
+    return ast.fix_missing_locations(changed)
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, old: ast.AST, new: ast.AST) -> None:
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> Any:
+        if node is not self.old:
+            return self.generic_visit(node)
+        if isinstance(getattr(self.new, "ctx", None), ast.Load) and hasattr(node, "ctx"):
+            self.new.ctx = node.ctx  # type: ignore[attr-defined]
+        return self.new
+
+
+def _axes_and_indices(tree: ast.FunctionDef) -> set[int]:
+    """Return the constants that are no numbers of the mathematics: axes and indices."""
+    places: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice):
+            places.append(node.slice)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in AXES:
+            places += [a for a in node.args if isinstance(a, ast.Constant | ast.UnaryOp | ast.Tuple)]
+        elif isinstance(node, ast.keyword) and node.arg in ("dim", "keepdim"):
+            places.append(node.value)
+    return {
+        id(part)
+        for place in places
+        for part in ast.walk(place)
+        if isinstance(part, ast.Constant | ast.UnaryOp)
+    }
+
+
+def compiled(tree: ast.FunctionDef, function: FunctionType) -> CodeType:
+    """Return the code of a changed function; its defaults stay those of the original."""
+    bare = copy.deepcopy(tree)
+    bare.decorator_list = []
+    module = compile(ast.Module([bare], []), f"<{function.__name__}, changed>", "exec")
+    (code,) = (c for c in module.co_consts if isinstance(c, CodeType) and c.co_name == function.__name__)
+    return code
+
+
+def transplanted(derivation: Function, codes: Mapping[CodeType, CodeType]) -> Function:
+    """Return a copy of a derivation that calls changed functions, in copies of the modules it reaches.
+
+    The modules themselves stay as they are: `forward` goes on calling the originals.
+    """
+    package = derivation.__module__.partition(".")[0]
+    namespaces: dict[int, dict[str, Any]] = {}
+
+    def own(function: FunctionType) -> bool:
+        return str(function.__globals__.get("__name__", "")).partition(".")[0] == package
+
+    def twin(value: Any) -> Any:
+        if isinstance(value, FunctionType) and own(value):
+            return function_in(namespace(value.__globals__), value)
+        if isinstance(value, ModuleType) and value.__name__.partition(".")[0] == package:
+            module = ModuleType(value.__name__)
+            module.__dict__.update(namespace(vars(value)))
+            return module
+        if type(value) in (list, tuple):
+            return type(value)(map(twin, value))
+        return {key: twin(entry) for key, entry in value.items()} if type(value) is dict else value
+
+    def function_in(globals_: dict[str, Any], function: FunctionType) -> FunctionType:
+        code = codes.get(function.__code__, function.__code__)
+        made = FunctionType(code, globals_, function.__name__, function.__defaults__, function.__closure__)
+        made.__kwdefaults__ = function.__kwdefaults__
+        made.__module__ = function.__module__
+        return made
+
+    def namespace(original: dict[str, Any]) -> dict[str, Any]:
+        if id(original) not in namespaces:
+            made = namespaces[id(original)] = dict(original)
+            made |= {name: twin(value) for name, value in original.items() if not name.startswith("__")}
+        return namespaces[id(original)]
+
+    assert isinstance(derivation, FunctionType)
+    return function_in(namespace(derivation.__globals__), derivation)
+
+
+def _diff(before: ast.FunctionDef, after: ast.FunctionDef) -> str:
+    one, other = (ast.unparse(tree).splitlines() for tree in (before, after))
+    lines = list(difflib.unified_diff(one, other, lineterm="", n=0))[3:]
+    return "\n".join([f"{before.name}:", *lines])
+
+
+def _in_one_line(diff: str) -> str:
+    lines = [line[1:].strip() for line in diff.splitlines()[1:] if line[0] in "-+"]
+    return " -> ".join(lines) if len(lines) == 2 else "; ".join(lines)

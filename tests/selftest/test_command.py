@@ -1,0 +1,94 @@
+"""`handgrad selftest` as a user meets it, and the other commands beside it."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner import cli
+from runner.selftest.mistake import KINDS
+
+SMALL = ["selftest", "--formula", "mse", "relu", "dot_product", "--max-per-derivation", "8", "--seeds", "2",
+         "--processes", "1"]  # fmt: skip
+
+
+def handgrad(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["handgrad", *arguments])
+    with pytest.raises(SystemExit) as status:
+        cli.main()
+    return int(status.value.code or 0)
+
+
+def test_a_small_selftest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mistakes.csv"
+    handgrad([*SMALL, "--csv", str(path)], monkeypatch)
+    out = capsys.readouterr().out
+    for words in ("caught / planted", "handgrad full", "gradcheck slow", "allclose", "all classes",
+                  "not caught: ", "not counted, equivalent: ", "false alarms: 0",
+                  "4 derivations", "a sample of 8 mistakes a derivation, seed 0; 2 seeds"):  # fmt: skip
+        assert words in out
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 8
+    assert {row["formula"] for row in rows} == {"mse", "relu", "dot_product"}
+    assert all(
+        row["caught by handgrad full"] in ("True", "False") for row in rows if row["state"] == "planted"
+    )
+
+
+def test_markdown_is_a_table_and_its_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handgrad([*SMALL, "--classes", "scale", "--seeds", "0", "--markdown"], monkeypatch)
+    heading, rule, *rows, settings = capsys.readouterr().out.strip().splitlines()
+    assert heading.startswith("| caught / planted | handgrad full | handgrad quick | handgrad off |")
+    assert set(rule) == {"|", "-", ":", " "}
+    assert [row.split("|")[1].strip() for row in rows if row] == ["scale", "all classes", "false alarms"]
+    assert settings.startswith("4 derivations; not counted: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["selftest", "--formula", "relo"], "unknown formula 'relo'; did you mean 'relu'?"),
+        (["selftest", "--classes", "scales"], "unknown class of mistake 'scales'; did you mean 'scale'?"),
+        (["selftest", "--seeds", "-1"], "argument --seeds: "),
+        (["slftest"], "unknown command 'slftest'; did you mean 'selftest'? There is: run, selftest"),
+    ],
+)
+def test_bad_input(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert handgrad(arguments, monkeypatch) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"]])
+def test_run_is_the_hydra_app_with_and_without_its_name(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert handgrad([*arguments, "experiment=mse", "timing=off"], monkeypatch) == 0
+    assert "2 rows: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["selftest", "--help"], ["run", "--help"]])
+def test_help_imports_no_torch(arguments: list[str]) -> None:
+    code = (
+        "import sys, runner.cli\n"
+        "try:\n    runner.cli.main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        "assert not {'torch', 'pandas'} & {*sys.modules}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert ("selftest" in done.stdout) == (arguments[0] != "run")
+
+
+def test_a_class_is_named_once() -> None:
+    assert len({*KINDS}) == len(KINDS)

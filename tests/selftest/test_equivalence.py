@@ -1,0 +1,77 @@
+"""What changes nothing is found by running it, and what changes something is not taken for that."""
+
+import pytest
+from torch import Tensor
+
+from runner.selftest.campaign import EQUIVALENT, PLANTED, Outcome, plant
+from runner.selftest.equivalence import Laboratory
+from runner.selftest.mistake import Mistake
+from tests.selftest.planting import laboratory, shown_by, source_mistakes, wrapped
+
+Gradients = dict[str, Tensor]
+
+
+def other_order(grad_y: Tensor, x: Tensor, W: Tensor, b: Tensor | None = None) -> Gradients:
+    rows, upstream = x.reshape(-1, x.shape[-1]), grad_y.reshape(-1, len(W))
+    found = {"x": (W.mT @ upstream.mT).mT.reshape(x.shape), "W": (rows.mT @ upstream).mT}
+    return found if b is None else {**found, "b": upstream.sum(0)}
+
+
+def at_batches_of_thirteen(grad_y: Tensor, x: Tensor, W: Tensor, b: Tensor | None = None) -> Gradients:
+    right = other_order(grad_y, x, W, b)
+    return right if x.shape[:1] != (13,) else {name: 2 * grad for name, grad in right.items()}
+
+
+def test_another_order_of_operations_is_no_mistake() -> None:
+    assert shown_by("linear", "outer_product", other_order) == ""
+
+
+def test_a_mistake_at_one_shape_is_one() -> None:
+    assert "13" in shown_by("linear", "outer_product", at_batches_of_thirteen)
+
+
+def test_the_right_derivation_differs_from_itself_nowhere() -> None:
+    bench = laboratory("relu", "output_mask")
+    make = lambda: bench.target.function  # noqa: E731
+    assert bench.difference(make, bench.target.spec.params) is None
+    assert bench.accuracy(make) is None
+    assert bench.second_order(make) is None
+
+
+def test_a_comparison_at_a_kink_counts() -> None:
+    (mistake,) = (m for m in source_mistakes("relu", "input_mask") if m.kind == "ties and zeros")
+    assert shown_by("relu", "input_mask", mistake.make()) == "zeros"
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcome]:
+    return plant("mse", "residual")
+
+
+def test_every_equivalent_has_its_reason(outcomes: list[Outcome]) -> None:
+    equivalent = [one for one in outcomes if one.state == EQUIVALENT]
+    assert equivalent
+    assert all("same result to rounding in" in one.shown_by for one in equivalent)
+
+
+def test_what_is_planted_is_shown_and_judged(outcomes: list[Outcome]) -> None:
+    planted = [one for one in outcomes if one.state == PLANTED]
+    assert len(planted) > 50
+    assert all(one.shown_by and one.said and one.change for one in planted)
+    assert all(one.caught.keys() == planted[0].caught.keys() for one in planted)
+    by_kind = {one.kind for one in planted}
+    assert {"algebra", "scale", "state between calls", "in-place damage", "aliased result"} <= by_kind
+
+
+def test_a_branch_is_tried_where_parameters_reach_it() -> None:
+    outcomes = plant("cross_entropy", "zero_row_sum", ["scale"])
+    elsewhere = [one for one in outcomes if one.state == PLANTED and one.params]
+    assert any("weighted=true" in one.params and "mean(widened(weight)" in one.change for one in elsewhere)
+
+
+def test_a_fresh_laboratory_does_not_remember() -> None:
+    mistake = wrapped("relu", "output_mask", "first_result_for_ever")
+    assert isinstance(mistake, Mistake)
+    bench = Laboratory(laboratory("relu", "output_mask").target)
+    found = [bench.difference(mistake.make, bench.target.spec.params) for _ in range(2)]
+    assert found[0] == found[1] is not None
