@@ -25,7 +25,7 @@ def run(spec: Spec) -> list[Row]:
     with seeded(spec.seed):
         try:
             case = draw(spec)
-            references = References.of(case, spec.shape, {*spec.derivations}, thorough=spec.check == "full")
+            references = References.of(case, spec.shape, {*spec.derivations}, spec.check)
         except Exception as error:  # whatever a formula raises is its result
             return [_failed(common, name, error) for name in spec.derivations]
         shared: dict[str, Any] = {}

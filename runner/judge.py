@@ -69,28 +69,29 @@ class References:
     truth: Mapping[str, Mapping[str, Tensor]]
     doubts: Mapping[str, str]
     floors: dict[tuple[str, str], float] = field(default_factory=dict)
-    errors: dict[tuple[str, str], float] = field(default_factory=dict)
+    errors: dict[tuple[str, str], compare.Errors] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, case: Case, shape: Shape, derivations: set[str], *, thorough: bool) -> "References":
-        """Differentiate the case in both precisions, and ask the independent witnesses."""
+    def of(cls, case: Case, shape: Shape, derivations: set[str], level: str) -> "References":
+        """Differentiate the case in both precisions, and ask the witnesses that a level of checks has."""
         exact = reference.in_float64(case)
         kinds = {"jacobian" if name in case.formula.jacobians else "gradient" for name in derivations}
         here = {"gradient": reference.autograd(case)} if "gradient" in kinds else {}
         truth = {"gradient": reference.plain_autograd(exact)}
         if "jacobian" in kinds:
             here["jacobian"], truth["jacobian"] = reference.jacobians(case), reference.jacobians(exact)
-        doubts = reference.doubts(exact, truth["gradient"], thorough=thorough)
+        asked = level != "off"
+        doubts = reference.doubts(exact, truth["gradient"], thorough=level == "full") if asked else {}
         return cls(case, exact, shape, here, truth, doubts)
 
     def kind(self, derivation: str) -> str:
         """Return which of the two a derivation gives."""
         return "jacobian" if derivation in self.case.formula.jacobians else "gradient"
 
-    def autograd_error(self, kind: str, wrt: str) -> float:
-        """Return autograd's own error in the experiment's dtype."""
+    def of_autograd(self, kind: str, wrt: str) -> compare.Errors:
+        """Measure autograd's own error in the experiment's dtype."""
         if (kind, wrt) not in self.errors:
-            self.errors[kind, wrt] = compare.max_abs_error(self.here[kind][wrt], self.truth[kind][wrt])
+            self.errors[kind, wrt] = compare.measure(self.here[kind][wrt], self.truth[kind][wrt])
         return self.errors[kind, wrt]
 
     def bound(self, kind: str, wrt: str, dtype: torch.dtype, error: float) -> float:
@@ -124,11 +125,12 @@ def row(found: Found, wrt: str, references: References, blank: Row) -> Row:
 def _measure(row: Row, gradient: Tensor, target: Tensor, references: References) -> None:
     kind = references.kind(row.derivation)
     truth = references.truth[kind][row.wrt]
-    errors = compare.measure(gradient, truth)
-    autograd_error = references.autograd_error(kind, row.wrt)
+    of_autograd = references.of_autograd(kind, row.wrt)
+    autograd_error = of_autograd.max_abs
     same = compare.identical_bits(gradient, target)
     row.verdict = "exact" if same else ""
     row.max_abs_error = 0.0 if same else compare.max_abs_error(gradient, target)
+    errors = of_autograd if same else compare.measure(gradient, truth)
     row.truth_error = errors.max_abs
     row.autograd_truth_error = autograd_error
     row.error_ratio = errors.max_abs / autograd_error if autograd_error else None
