@@ -25,8 +25,16 @@ def selftest(arguments: Sequence[str]) -> int:
     return command.main(arguments)
 
 
+def report(arguments: Sequence[str]) -> int:
+    """Make a report again."""
+    from runner.report import __main__ as command
+
+    return command.main(arguments)
+
+
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "run": (run, "run experiments: what `python -m runner` does, and what `handgrad key=value` does"),
+    "report": (report, "make the CSV of a folder from its ledger"),
     "selftest": (selftest, "plant mistakes into every derivation and count what is caught"),
 }
 

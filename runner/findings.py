@@ -17,13 +17,15 @@ MOST_SENTENCES = 2
 class Finding:
     """A property that does not hold: of the gradient by one input, or of all where `wrt` is empty.
 
-    `verdict` is what it makes of the row; empty for what is legal but worth knowing.
+    `verdict` is what it makes of the row; empty for what is legal but worth knowing. `compared` with a
+    truth, a gradient that is wrong at its own point fails everywhere, which tells nothing more.
     """
 
     check: str
     message: str
     wrt: str = ""
     verdict: str = "invalid"
+    compared: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def apply(findings: Sequence[Finding], outcomes: Sequence[Outcome], rows: Sequen
     """Write into the rows of a derivation what was found, and in words when it is wrong."""
     for row in rows:
         mine = [finding for finding in findings if finding.wrt in ("", row.wrt)]
-        broken = [finding for finding in mine if finding.verdict and not _doubtful(row, finding)]
+        broken = [finding for finding in mine if finding.verdict and not _follows(row, finding)]
         names = dict.fromkeys([*filter(None, [row.failed_checks]), *(finding.check for finding in broken)])
         row.failed_checks = " ".join(names)
         row.notes = _joined([row.notes, *(finding.message for finding in mine if not finding.verdict)])
@@ -52,9 +54,9 @@ def apply(findings: Sequence[Finding], outcomes: Sequence[Outcome], rows: Sequen
     _only_some(rows)
 
 
-def _doubtful(row: Row, finding: Finding) -> bool:
-    """Tell whether a reference that is suspect is all that speaks against the gradient."""
-    return row.verdict == "suspect_reference" and finding.verdict == "wrong"
+def _follows(row: Row, finding: Finding) -> bool:
+    """Tell whether a finding is a consequence: of a gradient known to be wrong, or of a suspect reference."""
+    return finding.compared and row.verdict in ("wrong", "invalid", "suspect_reference")
 
 
 def _when(outcomes: Sequence[Outcome]) -> str:

@@ -1,4 +1,4 @@
-"""One mistake of each class, planted by hand, and the verdict on it with every check."""
+"""One mistake of each class, planted by hand, and the verdict and the diagnosis that it gets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -130,6 +130,31 @@ INVALID = {
     "non-determinism": takes_chances(),
 }
 
+SAID = {
+    "algebra": "off by a multiple of the input, another in each row along axis 1",
+    "scale": "off by a factor of 7/6 (n/(n-1))",
+    "reduction axis": "no simple explanation: 35 of 35 elements differ",
+    "dropped term": "off by a multiple of the input, another in each row along axis 1",
+    "wrong saved tensor": "no simple explanation",
+    "pre- against post-activation": "no simple explanation",
+    "forward/backward mismatch": "no simple explanation",
+    "eps": "no simple explanation",
+    "ties and zeros": "wrong only for ties and values half of which are zero",
+    "hard-coded dimension": "other_shapes: for n=1: off by a factor of 7",
+    "tail of a tile": "wrong at 11 of 19 shapes",
+    "upstream ignored": "no simple explanation",
+    "non-contiguous input": "wrong only for transposed inputs, strided inputs and expanded inputs",
+    "non-contiguous upstream": "wrong only for a transposed upstream gradient, a strided upstream gradient",
+    "transpose": "the right numbers, transposed and read into shape (5, 7)",
+    "missing broadcast sum": "shape (5, 7) instead of (7,): the sum over axis 0 is missing",
+    "swapped axes": "shape (7, 5) instead of (5, 7): the right gradient, transposed",
+    "in-place damage": "unchanged_arguments: w is changed by the call",
+    "aliased result": "the gradient by x is overwritten by a later call",
+    "wrong dtype": "the gradient's dtype is torch.float64; that of the input is torch.float32",
+    "state between calls": "independent_of_history: ",
+    "non-determinism": "the gradient by x has other bits at the next call",
+}
+
 
 def judged(plant: Plant, derivation: Callable[..., Gradients], **settings: Any) -> dict[str, Row]:
     derivation.__name__ = "planted_one"
@@ -152,6 +177,8 @@ def test_a_wrong_number(plant: Plant, kind: str) -> None:
     rows = judged(plant, WRONG[kind])
     assert rows["x"].verdict in ("wrong", "invalid"), rows["x"]
     assert rows["w"].verdict in ("exact", "correct"), "only the gradient by x is wrong"
+    assert SAID[kind] in rows["x"].diagnosis
+    assert "w is right, only x is wrong" in rows["x"].diagnosis
 
 
 @pytest.mark.parametrize("kind", INVALID)
@@ -160,6 +187,7 @@ def test_a_broken_contract(plant: Plant, kind: str) -> None:
     broken = [row for row in rows.values() if row.verdict in ("invalid", "wrong")]
     assert broken
     assert all(row.failed_checks for row in broken)
+    assert any(SAID[kind] in row.diagnosis for row in broken), broken[0].diagnosis
 
 
 def test_another_device(plant: Plant) -> None:

@@ -52,7 +52,7 @@ def precision(subject: Subject) -> Iterator[Finding]:
             if not errors.max_abs <= bound and autograd_error <= bound:
                 allowed = errors.in_u * bound / errors.max_abs
                 message = f"{condition}: off by {errors.in_u:.3g} u, where {allowed:.3g} u are excused"
-                yield Finding("precision", message, wrt, "inaccurate")
+                yield Finding("precision", message, wrt, "inaccurate", compared=True)
 
 
 def _cases(subject: Subject) -> Iterator[tuple[str, Case, object, object]]:

@@ -122,7 +122,7 @@ class Subject:
                 broken, worst = self._broken(sample, wrt, gradient, exact_nan), verdict
             self.outcomes.append(Outcome(check, wrt, not broken, sample.condition, sample.shape))
             if broken:
-                yield Finding(check, f"for {sample.condition}: {broken}", wrt, worst)
+                yield Finding(check, f"for {sample.condition}: {broken}", wrt, worst, compared=True)
 
     def _broken(self, sample: Sample, wrt: str, gradient: Tensor, exact_nan: bool) -> str:
         """Say what is wrong with a gradient; nothing if it is right."""

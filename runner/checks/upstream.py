@@ -33,5 +33,5 @@ def linear_in_upstream(subject: Subject) -> Iterator[Finding]:
         error = max_abs_error(gradient, parts)
         if not sample.allows(wrt, error / 5):  # two more gradients, each with its own rounding
             message = f"g({MIXED}) differs from 2 g(u) - 3 g(v) by {error:.3g}"
-            yield Finding("linear_in_upstream", message, wrt, "wrong")
+            yield Finding("linear_in_upstream", message, wrt, "wrong", compared=True)
     yield from subject.compare(sample, "linear_in_upstream")

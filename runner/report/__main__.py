@@ -1,4 +1,4 @@
-"""`python -m runner.report FOLDER`: make the report of a folder from its ledger, at any time."""
+"""`handgrad report FOLDER`, or `python -m runner.report FOLDER`: make a report again from its ledger."""
 
 import sys
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from runner.report import publish
 from runner.report.table import console
 from runner.sweep import ledger
 
-USAGE = "usage: python -m runner.report FOLDER [fail_on=VERDICT], where FOLDER has a ledger.jsonl"
+USAGE = "usage: handgrad report FOLDER [fail_on=VERDICT], where FOLDER has a ledger.jsonl"
 
 
 def main(arguments: Sequence[str]) -> int:
