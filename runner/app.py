@@ -85,7 +85,7 @@ class Session(Callback):
 
 def specification(config: DictConfig) -> "Spec":
     """Turn a composed configuration into a validated specification."""
-    from runner.spec import resolve
+    from runner.resolve import resolve
     from runner.sweep.compose import typed, without_hydra
 
     choices = config.hydra.runtime.choices if "hydra" in config else HydraConfig.get().runtime.choices

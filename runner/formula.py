@@ -17,7 +17,7 @@ formula of any depth cannot name.
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -25,49 +25,18 @@ from typing import Any
 
 from torch import Tensor
 
+from runner.contract import validate
 from runner.domain import Domain, above, at_least, between, integer, like, one_of, optional
 from runner.draw import Draw
 from runner.errors import FormulaError, unknown
+from runner.signature import Function, signature
 
 __all__ = [
     "Domain", "Draw", "Edge", "Formula", "above", "at_least", "between", "integer", "lookup", "names",
     "one_of", "optional", "register",
 ]  # fmt: skip
 
-Function = Callable[..., Any]
 Shape = Mapping[str, int | list[int]]
-
-
-@dataclass(frozen=True)
-class Signature:
-    """The argument names of a function, by the part they play in the contract."""
-
-    positional: Mapping[str, Any]  # name -> default, `inspect.Parameter.empty` where it has none
-    keyword_only: Mapping[str, Any]
-    takes_rest: bool
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every name that is spelled out, in order."""
-        return (*self.positional, *self.keyword_only)
-
-    def pick(self, available: Mapping[str, Any], rest: Iterable[str] = ()) -> dict[str, Any]:
-        """Select what the function asks for, and `rest` if it takes the rest."""
-        chosen = {name: available[name] for name in self.names if name in available}
-        if self.takes_rest:
-            chosen |= {name: available[name] for name in rest if name in available}
-        return chosen
-
-
-@cache
-def signature(function: Function) -> Signature:
-    """Read a function's arguments once."""
-    parameters = inspect.signature(function).parameters.values()
-    return Signature(
-        {p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)},
-        {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY},
-        any(p.kind is p.VAR_KEYWORD for p in parameters),
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +183,7 @@ def register(
         statement=inspect.getdoc(inspect.getmodule(forward)) or "",
         **record,
     )
-    _validate(formula)
+    validate(formula)
     owner = registered().get(formula.name) or _modules().get(formula.name, forward.__module__)
     if formula.name in _registry or owner != forward.__module__:
         raise FormulaError(
@@ -274,78 +243,3 @@ def _by_name(functions: Iterable[Function]) -> dict[str, Function]:
             raise FormulaError(f"{function.__module__}: two derivations are named {function.__name__!r}")
         found[function.__name__] = function
     return found
-
-
-def _validate(formula: Formula) -> None:
-    """Check every name that can be checked before the formula runs."""
-    forward = signature(formula.forward)
-    named = tuple(forward.positional)
-    results = (*formula.outputs, *formula.saved)
-    if not formula.gradients and not formula.jacobians:
-        raise FormulaError(f"{formula.name}: there is no gradient to check")
-    if clash := sorted({*named} & {*results}):
-        raise FormulaError(f"{formula.name}: {', '.join(clash)} names both an input and a result of forward")
-
-    upstream = tuple(f"grad_{output}" for output in formula.outputs)
-    dimensions = tuple(formula.dimensions)
-    hyper = tuple(formula.parameters)
-    allowed: list[tuple[Function | None, tuple[str, ...]]] = [
-        (formula.shapes, (*dimensions, *hyper)),
-        (formula.sample, ("rng", *dimensions, *hyper)),
-        (formula.forward, (*named, *hyper)),
-        (formula.library, (*named, *hyper)),
-        *((f, (*named, *results, *hyper, *upstream, *_prepared(f))) for f in formula.derivations.values()),
-    ]
-    for function, known in allowed:
-        if function is not None:
-            _only_known(formula, function, known, any_input=forward.takes_rest)
-    _members(formula, "constants", formula.constants, named, any_input=forward.takes_rest)
-    _members(formula, "detached", formula.detached, named, any_input=forward.takes_rest)
-    _members(formula, "domain", formula.domain, hyper)
-    _members(formula, "may_be_empty", formula.may_be_empty, dimensions)
-    for name, edge in formula.edges.items():
-        _members(formula, f"shape key of edge {name}", edge.shape, dimensions)
-        _members(formula, f"params key of edge {name}", edge.params, hyper)
-    _inputs_have_shapes(formula, forward)
-
-
-def _prepared(derivation: Function) -> tuple[str, ...]:
-    return ("prepared",) if hasattr(derivation, "prepare") else ()
-
-
-def _only_known(formula: Formula, function: Function, known: Iterable[str], any_input: bool) -> None:
-    asked = signature(function)
-    if asked.takes_rest and not any_input:
-        raise FormulaError(f"{formula.name}: {function.__name__} takes **rest, but forward names its inputs")
-    _members(formula, f"argument of {function.__name__}", asked.names, known)
-
-
-def _members(
-    formula: Formula, kind: str, given: Iterable[str], known: Iterable[str], any_input: bool = False
-) -> None:
-    for name in given:
-        if name not in known and not any_input:
-            raise FormulaError(f"{formula.name}: {unknown(kind, name, known)}")
-
-
-def _inputs_have_shapes(formula: Formula, forward: Signature) -> None:
-    """Call `shapes` once with every dimension 2, where that is a legal shape."""
-    lists = {
-        name
-        for name, p in inspect.signature(formula.shapes).parameters.items()
-        if "list" in str(p.annotation)
-    }
-    try:
-        sizes = formula.sizes(
-            {d: [2, 2] if d in lists else 2 for d in formula.dimensions}, formula.parameters
-        )
-    except ValueError:
-        return
-    required = {n for n, default in forward.positional.items() if default is inspect.Parameter.empty}
-    if missing := sorted(required - {*sizes}):
-        raise FormulaError(
-            f"{formula.name}: shapes gives {', '.join(sizes)} and lacks {', '.join(missing)}, "
-            "which forward requires"
-        )
-    if not forward.takes_rest:
-        _members(formula, "input given by shapes", sizes, tuple(forward.positional))

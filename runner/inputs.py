@@ -16,7 +16,8 @@ from runner.compare import magnitude
 from runner.config import Inputs
 from runner.draw import UPSTREAMS, Draw
 from runner.errors import FormulaError, unknown
-from runner.formula import Formula, Shape, signature
+from runner.formula import Formula, Shape
+from runner.signature import signature
 
 
 @dataclass(frozen=True)

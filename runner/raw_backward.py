@@ -13,7 +13,7 @@ from torch.autograd.function import BackwardCFunction
 
 from runner.compare import magnitude, max_abs_error, unit_roundoff
 from runner.errors import FormulaError, unknown
-from runner.formula import signature
+from runner.signature import signature
 
 
 @dataclass(frozen=True)

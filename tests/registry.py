@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 from runner.app import CONF, experiments
 from runner.config import Config, register_with_hydra
 from runner.formula import lookup, names
-from runner.spec import Spec, resolve
+from runner.resolve import resolve
+from runner.spec import Spec
 
 EXPERIMENTS = experiments()
 FORMULAS = names()

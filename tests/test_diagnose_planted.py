@@ -7,8 +7,8 @@ import pytest
 from torch import Tensor
 
 from runner.diagnose import diagnose
-from runner.formula import signature
 from runner.reference import in_float64, plain_autograd
+from runner.signature import signature
 from runner.spec import draw
 from tests.diagnosed import BOUND, NOTHING
 from tests.registry import specification

@@ -10,7 +10,7 @@ from torch import Tensor
 from runner.config import Check, Config, Inputs
 from runner.experiment import run
 from runner.record import Row
-from runner.spec import resolve
+from runner.resolve import resolve
 from tests.conftest import Plant
 
 Gradients = dict[str, Tensor]

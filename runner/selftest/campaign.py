@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from runner.formula import Function
 from runner.inputs import Case
 from runner.record import spelled
 from runner.selftest import judge, mutate, wrappers
@@ -18,6 +17,7 @@ from runner.selftest.rivals import RIVALS, catches
 from runner.selftest.settings import variations
 from runner.selftest.targets import targets
 from runner.selftest.wrappers import NotApplicable
+from runner.signature import Function
 
 PLANTED, EQUIVALENT, NOT_APPLICABLE, DOES_NOT_RUN = "planted", "equivalent", "not applicable", "does not run"
 

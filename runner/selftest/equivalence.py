@@ -10,13 +10,13 @@ from torch import Tensor
 
 from runner import manual
 from runner.errors import reason
-from runner.formula import Function
 from runner.inputs import Case
 from runner.selftest.measure import Measured, call, differs, measure, observe, same_bits, slight, worse
 from runner.selftest.mistake import Target
 from runner.selftest.probes import REGIMES, probes
 from runner.selftest.second import second_derivative
 from runner.selftest.settings import MOST_ELEMENTS, shapes
+from runner.signature import Function
 from runner.spec import draw
 
 LOW = ("float32", "bfloat16", "float16")

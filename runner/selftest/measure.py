@@ -11,9 +11,9 @@ from torch import Tensor
 from runner import manual
 from runner.compare import identical_bits
 from runner.errors import reason
-from runner.formula import Function, signature
 from runner.inputs import Case
 from runner.selftest.probes import Probe, outcome
+from runner.signature import Function, signature
 
 NOISE = 1e3  # times what the inputs' last bits do, and still the same result
 ROUNDINGS = 16  # unit roundoffs of an error that nobody would call a loss of accuracy

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from runner import formula as registry
 from runner import manual, reference
-from runner.formula import Formula, Function
+from runner.formula import Formula
 from runner.inputs import Case
+from runner.signature import Function
 from runner.spec import Spec, draw
 
 ACCURACY = ("low-precision accumulation", "cancellation", "overflow")

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from runner import reference
-from runner.formula import Function, signature
 from runner.inputs import Case, seeded
 from runner.selftest.mistake import Target
+from runner.signature import Function, signature
 from runner.spec import draw
 
 Rival = Callable[[Target, Function], bool]  # whether it accepts

@@ -9,8 +9,9 @@ from omegaconf import OmegaConf
 from runner.config import Config, Timing
 from runner.errors import UserError, unknown
 from runner.formula import lookup, names
+from runner.resolve import resolve
 from runner.selftest.mistake import Target
-from runner.spec import Spec, resolve
+from runner.spec import Spec
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

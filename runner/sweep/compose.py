@@ -25,7 +25,8 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.config import Config
 from runner.errors import UserError
 from runner.explain import explained
-from runner.spec import Spec, resolve
+from runner.resolve import resolve
+from runner.spec import Spec
 from runner.sweep.grid import Axis, Grid, Point
 from runner.sweep.values import are_disjoint, changed, interpolations, is_plain, name_hydra, strings
 

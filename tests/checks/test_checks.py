@@ -12,7 +12,7 @@ from runner import checks
 from runner.config import Check, Config
 from runner.experiment import run
 from runner.record import Row
-from runner.spec import resolve
+from runner.resolve import resolve
 from tests.conftest import Plant
 from tests.registry import EXPERIMENTS, specification
 
