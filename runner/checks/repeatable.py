@@ -34,8 +34,10 @@ def independent_of_history(subject: Subject) -> Iterator[Finding]:
     yield from _differences(NAME, "is overwritten by a later call", kept, first)
     for _ in range(TIMES):
         yield from _differences(NAME, "differs after other calls", kept, subject.gradients(case))
+    fresh, reused = _at_the_same_address(subject, case, other)
+    yield from _differences(NAME, "differs at another address", kept, fresh)
     message = "is that of the numbers which were at the same address before"
-    yield from _differences(NAME, message, of_other, _at_the_same_address(subject, case, other))
+    yield from _differences(NAME, message, of_other, reused)
 
 
 NAME = "independent_of_history"
@@ -45,14 +47,16 @@ def _cloned(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: gradient.clone() for name, gradient in gradients.items()}
 
 
-def _at_the_same_address(subject: Subject, case: Case, other: Case) -> dict[str, Tensor]:
+def _at_the_same_address(
+    subject: Subject, case: Case, other: Case
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Call on a case, then again with another case's numbers written into the same tensors."""
     values = {name: manual.copied(value) for name, value in case.values.items()}
-    manual.call(case, subject.derivation, values)
+    fresh = _cloned(manual.call(case, subject.derivation, values))
     for name, value in other.values.items():
         if isinstance(value, Tensor) and value.shape == values[name].shape:
             values[name].copy_(value)
-    return manual.call(other, subject.derivation, values)
+    return fresh, manual.call(other, subject.derivation, values)
 
 
 def _differences(

@@ -92,7 +92,8 @@ def _outcome(
         changed = target.spec.params
         found = laboratory.accuracy(mistake.make) or laboratory.second_order(mistake.make)
     if found is None:
-        why = f"same result to rounding in {probes} probes in float64 and {len(laboratory.low)} below"
+        below = f"no less accurate than it, or than autograd, in {len(laboratory.low)} below"
+        why = f"same result to rounding in {probes} probes in float64, {below}"
         return Outcome(**common, kind=mistake.kind, change=mistake.change, state=EQUIVALENT, shown_by=why)
     shown_by = f"{found.probe}: {found.what}"
     if found.raises and found.probe == "own inputs":

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner import manual
+from runner import manual, reference
 from runner.errors import reason
 from runner.inputs import Case
 from runner.selftest.measure import Measured, call, differs, measure, observe, same_bits, slight, worse
@@ -19,6 +19,7 @@ from runner.selftest.settings import MOST_ELEMENTS, shapes
 from runner.signature import Function
 from runner.spec import draw
 
+LowPrecision = tuple[str, Case, dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]
 LOW = ("float32", "bfloat16", "float16")
 LOW_REGIMES = ("normal", "wide", "large", "small", "offset")
 
@@ -41,7 +42,7 @@ class Laboratory:
     target: Target
     measured: dict[str, list[Measured]] = field(default_factory=dict)
     second: dict[str, Tensor] | None = None
-    low: list[tuple[str, Case, dict[str, Tensor], dict[str, Tensor]]] = field(default_factory=list)
+    low: list[LowPrecision] = field(default_factory=list)
 
     def at(self, params: Mapping[str, Any]) -> list[Measured]:
         """Return the probes at given hyper-parameters; measured once."""
@@ -92,13 +93,13 @@ class Laboratory:
         """Compare errors in lower precision, for what float64 does not tell apart."""
         if not self.low:
             self.low.extend(low_precision(self.target))
-        for label, case, right, truth in self.low:
+        for label, case, right, truth, own in self.low:
             try:
                 found = call(make(), case.values)
             except Exception as error:  # whatever a planted derivation raises is its result
                 return Difference(label, f"raises {reason(error)}", accuracy=True)
             for name, grad in found.items():
-                if what := worse(grad, right[name], truth[name]):
+                if what := worse(grad, right[name], truth[name], own[name]):
                     return Difference(label, f"{name}: {what}", accuracy=right[name].dtype == grad.dtype)
         return None
 
@@ -114,8 +115,9 @@ class Laboratory:
         return None
 
 
-def low_precision(target: Target) -> Iterator[tuple[str, Case, dict[str, Tensor], dict[str, Tensor]]]:
-    """Yield cases in the lower precisions, what the right derivation returns, and the float64 truth."""
+def low_precision(target: Target) -> Iterator[LowPrecision]:
+    """Yield cases in the lower precisions; what the right derivation, float64 and autograd give there."""
+    differentiate = reference.jacobians if target.explicit else reference.autograd
     spec = dataclasses.replace(target.spec, upstream="normal")
     points = [(dtype, regime, spec.shape) for dtype in LOW for regime in LOW_REGIMES]
     if not target.explicit:
@@ -126,7 +128,7 @@ def low_precision(target: Target) -> Iterator[tuple[str, Case, dict[str, Tensor]
         try:
             case = draw(spec)
             truth = manual.gradients(case.to("cpu", torch.float64), target.derivation)
-            right = manual.gradients(case, target.derivation)
+            right, own = manual.gradients(case, target.derivation), differentiate(case)
         except Exception:  # no kernel for this dtype, or no such inputs
             continue
-        yield f"{dtype}, {regime} {shape if shape != target.spec.shape else ''}", case, right, truth
+        yield f"{dtype}, {regime} {shape if shape != target.spec.shape else ''}", case, right, truth, own

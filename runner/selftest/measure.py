@@ -109,16 +109,20 @@ def slight(found: Mapping[str, Tensor], one: Measured) -> bool:
     )
 
 
-def worse(grad: Tensor, right: Tensor, truth: Tensor) -> str:
-    """Say how much accuracy is lost beside the right derivation in the same precision, or nothing."""
+def worse(grad: Tensor, right: Tensor, truth: Tensor, own: Tensor) -> str:
+    """Say how much accuracy is lost beside the right derivation in the same precision, or nothing.
+
+    What is as accurate as `own`, what autograd itself gives, is less accurate and no mistake.
+    """
     if grad.dtype != right.dtype:
         return f"the dtype is {grad.dtype}, not {right.dtype}"
     if grad.shape != right.shape:
         return f"the shape is {tuple(grad.shape)}, not {tuple(right.shape)}"
     u = torch.finfo(grad.dtype).eps / 2
     unit = u * _size(truth) + torch.finfo(grad.dtype).smallest_normal
-    mine, its = (_error(value, truth) / unit if unit else 0.0 for value in (grad, right))
-    if not math.isfinite(its) or (math.isfinite(mine) and mine <= ROUNDINGS + 4 * its):
+    mine, its, autograds = (_error(value, truth) / unit if unit else 0.0 for value in (grad, right, own))
+    excused = 4 * max(its, autograds if math.isfinite(autograds) else 0.0)
+    if not math.isfinite(its) or (math.isfinite(mine) and mine <= ROUNDINGS + excused):
         return ""
     return f"error of {mine:.3g} unit roundoffs, where {its:.3g} is right"
 
