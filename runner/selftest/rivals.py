@@ -26,7 +26,7 @@ def gradcheck_fast(target: Target, function: Function) -> bool:
 
 
 def _gradcheck(target: Target, function: Function, *, fast: bool) -> bool:
-    case, wrt = target.case, [*target.gradients]
+    case, wrt = target.case.map(torch.clone), [*target.gradients]  # a mistake may damage it
     leaves = [case.inputs[name].detach().clone().requires_grad_() for name in wrt]
 
     def run(*tensors: Tensor) -> Any:

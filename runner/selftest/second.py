@@ -11,7 +11,7 @@ def second_derivative(target: Target, function: Function) -> dict[str, Tensor] |
     """Differentiate the sum of all gradients by every input; None for one that cannot be differentiated."""
     if target.explicit:
         return None
-    case = target.case.to("cpu", torch.float64)
+    case = target.case.map(lambda tensor: tensor.detach().to(torch.float64, copy=True))  # it may be damaged
     leaves = {name: case.inputs[name].detach().clone().requires_grad_() for name in case.differentiable}
     try:
         with torch.enable_grad():
