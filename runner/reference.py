@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from runner.compare import magnitude
 from runner.inputs import Case
 
 FLOOR_DRAWS = 4
@@ -109,7 +110,7 @@ def rounding_floor(
         nudged = case.map(nudge)
         moved = differentiate(dataclasses.replace(nudged, inputs=case.inputs) if upstream_only else nudged)
         for name, gradient in truth.items():
-            floor[name] = max(floor[name], _largest_finite(moved[name] - gradient))
+            floor[name] = max(floor[name], magnitude(moved[name] - gradient))
     return floor
 
 
@@ -182,14 +183,9 @@ def _library_doubts(case: Case, truth: Mapping[str, Tensor]) -> dict[str, str]:
     """Compare the library function's gradients; generous, as it may round more than the mathematics."""
     found = {}
     for wrt, gradient in autograd(case).items():
-        error = _largest_finite(gradient - truth[wrt])
-        if error > 1e-6 * _largest_finite(truth[wrt]) + 1e-12:
+        error = magnitude(gradient - truth[wrt])
+        if error > 1e-6 * magnitude(truth[wrt]) + 1e-12:
             found[wrt] = (
                 f"in float64 the gradients of the library function and of forward differ by {error:.3g}"
             )
     return found
-
-
-def _largest_finite(tensor: Tensor) -> float:
-    finite = tensor[tensor.isfinite()]
-    return float(finite.abs().amax()) if finite.numel() else 0.0

@@ -97,7 +97,7 @@ def _larger(subject: Subject, spec: Spec) -> Spec:
             sizes = subject.case.formula.sizes(shape, spec.params)
         except ValueError:
             return spec
-        if sum(_numel(size) for size in sizes.values()) <= MOST_ELEMENTS:
+        if sum(map(math.prod, sizes.values())) <= MOST_ELEMENTS:
             return dataclasses.replace(spec, shape=shape)
         factor //= 2
     return spec
@@ -105,13 +105,6 @@ def _larger(subject: Subject, spec: Spec) -> Spec:
 
 def _times(size: int | list[int], factor: int) -> int | list[int]:
     return [n * factor for n in size] if isinstance(size, list) else size * factor
-
-
-def _numel(size: tuple[int, ...]) -> int:
-    product = 1
-    for n in size:
-        product *= n
-    return product
 
 
 def _drawn(spec: Spec) -> Case | None:
