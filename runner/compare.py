@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -40,15 +41,16 @@ def unit_roundoff(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps / 2
 
 
+INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""What a number of so many bytes is read as, for its bits."""
+
+
 def identical_bits(one: Tensor, other: Tensor) -> bool:
     """Tell whether two tensors hold the same bits: -0.0 is not 0.0, and a NaN is the same NaN."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
-    return torch.equal(_bits(one), _bits(other.to(one.device)))
-
-
-def _bits(tensor: Tensor) -> Tensor:
-    return tensor.flatten().clone(memory_format=torch.contiguous_format).view(torch.uint8)
+    bits = INTEGERS[one.element_size()]
+    return torch.equal(one.view(bits), other.to(one.device).view(bits))
 
 
 def mismatch(gradient: Tensor, right: Tensor) -> tuple[str, Any, Any] | None:
@@ -72,8 +74,11 @@ def mismatch_in_words(gradient: Tensor, right: Tensor) -> str:
 def difference(gradient: Tensor, reference: Tensor) -> Tensor:
     """Return |gradient - reference| in float64; zero where both are the same infinity, or both NaN."""
     a, b = gradient.to(reference.device, torch.float64), reference.to(torch.float64)
+    error = (a - b).abs()
+    if math.isfinite(largest(error)):
+        return error
     same = (a == b) | (a.isnan() & b.isnan())
-    return torch.where(same, 0.0, (a - b).abs())
+    return torch.where(same, 0.0, error)
 
 
 def max_abs_error(gradient: Tensor, reference: Tensor) -> float:
@@ -114,6 +119,7 @@ def _nan_last(error: float) -> tuple[bool, float]:
     return error != error, error
 
 
+@np.errstate(all="ignore")
 def measure(gradient: Tensor, truth: Tensor) -> Errors:
     """Measure a gradient of any dtype against its float64 truth, which has the same shape.
 
@@ -122,18 +128,21 @@ def measure(gradient: Tensor, truth: Tensor) -> Errors:
     if not truth.numel():
         return Errors(0.0, 0.0, 0.0, 0.0, 0.0, 0, (), math.nan, math.nan)
     worst, squares, norm, nonfinite = (0.0, 0), 0.0, 0.0, 0
+    ulps, step = [], -(-truth.numel() // BLOCK)
     for i, (found, right) in enumerate(_blocks(gradient, truth)):
-        error = difference(found, right)
+        error, reference = difference(found, right).numpy(force=True), right.numpy(force=True)
         at = int(error.argmax())  # a NaN is the largest
         worst = max(worst, (float(error[at]), i * BLOCK + at), key=lambda pair: _nan_last(pair[0]))
-        squares += float(error.square().sum())
-        norm += float(right[right.isfinite()].square().sum())
-        nonfinite += int((~found.to(error.device).isfinite() & (error != 0)).sum())
+        squares += float(error @ error)
+        norm += _square_sum(reference)
+        if not math.isfinite(error[at]):
+            nonfinite += int((~found.isfinite().numpy(force=True) & (error != 0)).sum())
+        ulps.append(error[::step] / _ulp(reference[::step], torch.finfo(gradient.dtype)))
     max_abs, index = worst
-    p50, p99 = _percentiles(_sampled_ulps(gradient, truth), 0.50, 0.99)
+    p50, p99 = _percentiles(np.concatenate(ulps), 0.50, 0.99)
     return Errors(
         max_abs=max_abs,
-        rel_l2=_ratio(math.sqrt(squares) if squares == squares else squares, math.sqrt(norm)),
+        rel_l2=_ratio(math.sqrt(squares), math.sqrt(norm)),
         in_u=_ratio(max_abs, unit_roundoff(gradient.dtype) * magnitude(truth)),
         ulp_p50=p50,
         ulp_p99=p99,
@@ -144,23 +153,26 @@ def measure(gradient: Tensor, truth: Tensor) -> Errors:
     )
 
 
-def _sampled_ulps(gradient: Tensor, truth: Tensor) -> Tensor:
-    step = -(-truth.numel() // BLOCK)
-    right = truth.reshape(-1)[::step]
-    return difference(gradient.reshape(-1)[::step], right) / _ulp(right, gradient.dtype)
+Array = npt.NDArray[np.float64]
 
 
-def _ulp(truth: Tensor, dtype: torch.dtype) -> Tensor:
+def _square_sum(flat: Array) -> float:
+    """Return the sum of the squares of what is finite."""
+    total = float(flat @ flat)
+    return total if math.isfinite(total) else float(np.square(flat[np.isfinite(flat)]).sum())
+
+
+def _ulp(truth: Array, info: torch.finfo) -> Array:
     """Return the distance between neighbouring numbers of a dtype at |truth|."""
-    info = torch.finfo(dtype)
-    exponent = torch.frexp(truth.abs().clamp(min=info.tiny)).exponent - 1
-    return torch.ldexp(torch.full_like(truth, info.eps), exponent)
+    _, exponent = np.frexp(np.maximum(np.abs(truth), info.tiny))
+    distance: Array = np.ldexp(info.eps, exponent - 1)
+    return distance
 
 
-def _percentiles(values: Tensor, *shares: float) -> list[float]:
+def _percentiles(values: Array, *shares: float) -> list[float]:
     """Return percentiles that are elements; all NaN if one is."""
-    ordered = values.sort().values  # NaN is sorted last
-    if ordered[-1].isnan():
+    ordered = np.sort(values)  # NaN is sorted last
+    if np.isnan(ordered[-1]):
         return [math.nan] * len(shares)
     return [float(ordered[max(1, math.ceil(share * len(values))) - 1]) for share in shares]
 

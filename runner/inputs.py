@@ -48,13 +48,13 @@ class Case:
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> "Case":
         """Move every tensor, and round the floating ones to a dtype."""
-        moved = Case(
-            self.formula,
-            {name: value.to(device) for name, value in self.inputs.items()},
-            self.params,
-            {name: value.to(device) for name, value in self.upstream.items()},
-        )
-        return moved.map(lambda tensor: tensor.to(dtype))
+
+        def moved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {
+                n: t.to(device, dtype) if t.is_floating_point() else t.to(device) for n, t in tensors.items()
+            }
+
+        return Case(self.formula, moved(self.inputs), self.params, moved(self.upstream))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -159,13 +159,11 @@ def _sampled(
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed Python, NumPy and torch, and put their generators back as they were."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        torch.default_generator.manual_seed(
-            seed
-        )  # torch.manual_seed takes a millisecond where there is no GPU
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes a millisecond without a GPU
         if torch.cuda.is_available():
             torch.cuda.manual_seed_all(seed)
         try:
@@ -173,4 +171,3 @@ def seeded(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy)
-            torch.set_rng_state(cpu)

@@ -1,5 +1,6 @@
 """The verdict on one gradient: what was found, against what is right."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -161,7 +162,10 @@ def _decide(row: Row, found: Found, references: References) -> None:
         bound if found.case.dtype == torch.float64 else references.bound(kind, row.wrt, torch.float64, 0.0)
     )
     row.bound = max(row.bound, noise)
-    if doubt := references.doubts.get(row.wrt) or _no_truth(strongest, truth):
+    doubt = references.doubts.get(row.wrt, "")
+    if not doubt and not math.isfinite(error):
+        doubt = _no_truth(strongest, truth)
+    if doubt:
         row.verdict, row.diagnosis = "suspect_reference", doubt
     elif not error <= bound:
         row.verdict = "wrong"
