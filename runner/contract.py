@@ -65,11 +65,7 @@ def _members(
 
 def _inputs_have_shapes(formula: "Formula", forward: Signature) -> None:
     """Call `shapes` once with every dimension 2, where that is a legal shape."""
-    lists = {
-        name
-        for name, p in inspect.signature(formula.shapes).parameters.items()
-        if "list" in str(p.annotation)
-    }
+    lists = signature(formula.shapes).lists
     try:
         sizes = formula.sizes(
             {d: [2, 2] if d in lists else 2 for d in formula.dimensions}, formula.parameters

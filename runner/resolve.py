@@ -13,6 +13,7 @@ from runner.dump import examine
 from runner.errors import UserError, unknown
 from runner.formula import Formula, lookup
 from runner.plugins import load
+from runner.signature import signature
 from runner.spec import DTYPES, Spec
 
 
@@ -136,7 +137,7 @@ def _shape(
             f"{formula.name}: shape lacks {', '.join(missing)}; it takes {', '.join(known)}, "
             f"as in shape.{missing[0]}=5"
         )
-    lists = list_dimensions(formula)
+    lists = signature(formula.shapes).lists
     shape = {
         n: list(given[n]) if isinstance(given.get(n), list | tuple) else given.get(n, optional.get(n))
         for n in known
@@ -148,12 +149,6 @@ def _shape(
     except ValueError as error:
         raise UserError(f"{formula.name}: {error}") from error
     return shape
-
-
-def list_dimensions(formula: Formula) -> set[str]:
-    """Return the names of the dimensions that are lists of sizes, as `layers: [5, 9, 7]`."""
-    parameters = inspect.signature(formula.shapes).parameters.values()
-    return {p.name for p in parameters if "list" in str(p.annotation)}
 
 
 def _dimension(formula: Formula, name: str, value: Any, is_list: bool) -> None:

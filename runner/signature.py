@@ -16,6 +16,7 @@ class Signature:
     positional: Mapping[str, Any]  # name -> default, `inspect.Parameter.empty` where it has none
     keyword_only: Mapping[str, Any]
     takes_rest: bool
+    lists: frozenset[str] = frozenset()  # those annotated as lists, as in `layers: list[int]`
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -38,4 +39,5 @@ def signature(function: Function) -> Signature:
         {p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)},
         {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY},
         any(p.kind is p.VAR_KEYWORD for p in parameters),
+        frozenset(p.name for p in parameters if "list" in str(p.annotation)),
     )  # fmt: skip

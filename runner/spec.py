@@ -58,7 +58,8 @@ class Spec:
     @cached_property
     def point(self) -> str:
         """A short hash of the settings alone: it stays when the formula's code changes."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=str)
+        settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        text = json.dumps(settings, sort_keys=True, default=_plain)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
@@ -68,6 +69,10 @@ class Spec:
         functions = (formula.forward, *(formula.derivations[name] for name in self.derivations))
         code = " ".join(map(fingerprint, dict.fromkeys(function.__module__ for function in functions)))
         return hashlib.sha256(f"{self.point} {code}".encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    return vars(value) if dataclasses.is_dataclass(value) else str(value)
 
 
 def draw(spec: Spec) -> Case:
