@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -75,21 +74,23 @@ class Row:
     handgrad_version: str = _column("handgrad", "")
 
 
+Cells = Mapping[str, Any]
+"""A row as plain data, column by column; figures that nobody computes with may be text."""
+
+
 @cache
 def columns() -> dict[str, str]:
     """Return each column's type (str, int, float, bool), in order."""
     return {name: str(kind).partition(" ")[0] for name, kind in Row.__annotations__.items()}
 
 
-def as_dict(row: Row) -> dict[str, Any]:
-    """Return a row as plain data."""
-    return dataclasses.asdict(row)
-
-
-def from_dict(data: Mapping[str, Any]) -> Row:
-    """Read a row back; a column that this version does not know is left out."""
-    known = columns()
-    return Row(**{name: value for name, value in data.items() if name in known})
+def from_cells(cells: Mapping[str, Any]) -> Row:
+    """Read a row back from its cells, whose figures may still be text."""
+    row = Row(**cells)
+    for name, kind in columns().items():
+        if kind == "float" and isinstance(written := getattr(row, name), str):
+            setattr(row, name, float(written))
+    return row
 
 
 def spelled(settings: Mapping[str, Any]) -> str:

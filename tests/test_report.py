@@ -1,16 +1,18 @@
 """Rows survive the way to the ledger, to the CSV, and back."""
 
 import io
+import json
 import math
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from runner.record import Row, as_dict, columns, from_dict, spelled
+from runner.record import Row, columns, from_cells, spelled
 from runner.report import csv, table
 from runner.report.summary import Summary, worst_error
 from runner.sweep import ledger
+from runner.sweep.job import cells, packed
 
 ROWS = [
     Row(experiment="a", verdict="exact", max_abs_error=0.0, seed=3, key="1", dtype="float32"),
@@ -26,9 +28,12 @@ def same(one: Row, other: Row) -> bool:
 
 def test_a_row_survives_the_ledger(tmp_path: Path) -> None:
     for row in ROWS:
-        ledger.append(tmp_path, {"rows": [as_dict(row)]})
-    found = [from_dict(data) for record in ledger.read(tmp_path) for data in record["rows"]]
-    assert all(map(same, found, ROWS))
+        ledger.append(tmp_path, {"event": "completed", **packed([row], 0.0)})
+    for read in (json.loads, ledger.AS_WRITTEN):
+        lines = (tmp_path / ledger.NAME).read_bytes().splitlines(keepends=True)
+        found = [from_cells(row) for line in lines for row in cells(ledger.parsed(line, read) or {})]
+        assert len(found) == len(ROWS)
+        assert all(map(same, found, ROWS))
 
 
 def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
@@ -39,7 +44,7 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
 
 
 def test_the_csv_keeps_order_types_and_values(tmp_path: Path) -> None:
-    read = csv.read(csv.write(tmp_path, ROWS))
+    read = csv.read(csv.write(tmp_path, map(vars, ROWS)))
     assert list(read.columns) == list(columns())
     assert read["experiment"].tolist() == ["a", "b", "c", "d"]
     assert read["seed"].tolist()[0] == 3
@@ -60,9 +65,9 @@ def test_the_first_columns_are_what_a_reviewer_wants() -> None:
 
 
 def test_the_largest_error_is_nan_before_infinity_before_numbers() -> None:
-    worst = worst_error(ROWS)
+    worst = worst_error(map(vars, ROWS))
     assert worst is not None
-    assert worst.experiment == "c"
+    assert worst["experiment"] == "c"
 
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS[:1], []])
@@ -70,7 +75,7 @@ def test_the_table_prints_every_row_and_what_went_wrong(rows: list[Row]) -> None
     out = Console(file=io.StringIO(), width=160)
     table.print_rows(rows, out)
     summary = Summary("suspect_reference")
-    summary.add({}, rows)
+    summary.add({}, [*map(vars, rows)])
     table.print_summary(summary, Path("report.csv"), out)
     text = out.file.getvalue()  # type: ignore[attr-defined]
     assert all(row.experiment in text for row in rows)

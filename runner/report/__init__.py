@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.environment import environment
-from runner.record import Row
+from runner.record import Cells
 from runner.report import csv, table
 from runner.report.gather import Gathered
 from runner.report.summary import Summary
@@ -26,7 +26,7 @@ def publish(folder: Path, fail_on: str, *, quiet: bool = False) -> int:
     return summary.exit_status
 
 
-def _watched(gathered: Gathered, summary: Summary) -> Iterator[Row]:
+def _watched(gathered: Gathered, summary: Summary) -> Iterator[Cells]:
     """Pass rows on, one record at a time, while the summary counts them."""
     for record, rows in gathered:
         summary.add(record, rows)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from runner.record import Row, as_dict, columns
+from runner.record import Cells, columns
 
 NAME = "report.csv"
 
 PANDAS = {"str": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
 
 
-def write(folder: Path, rows: Iterable[Row]) -> Path:
+def write(folder: Path, rows: Iterable[Cells]) -> Path:
     """Write the report beside its place, then move it there: a reader never sees half of it.
 
     An empty cell was not measured; a NaN that was measured is written as `nan`. Rows are written as
@@ -26,18 +26,10 @@ def write(folder: Path, rows: Iterable[Row]) -> Path:
         with unfinished.open("w", encoding="utf-8", newline="") as file:
             lines = csv.writer(file, lineterminator="\n")
             lines.writerow(columns())
-            lines.writerows(vars(row).values() for row in rows)  # `nan` is how Python spells it
+            lines.writerows(row.values() for row in rows)  # `nan` is how Python spells it
         return unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def frame(rows: Iterable[Row]) -> pd.DataFrame:
-    """Return rows as a table, in which only what was not measured is missing."""
-    cells = [
-        {name: "nan" if value != value else value for name, value in as_dict(row).items()} for row in rows
-    ]
-    return pd.DataFrame(cells, columns=list(columns()), dtype=object)
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner.record import Row
+from runner.record import Cells
 from runner.sweep import ledger
-from runner.sweep.job import rows
+from runner.sweep.job import cells
 
 
 class Gathered:
@@ -38,13 +38,13 @@ class Gathered:
                 self._indices.append(0)
             self._places[slot], self._indices[slot] = place, record["index"]
 
-    def __iter__(self) -> Iterator[tuple[dict[str, Any], list[Row]]]:
-        """Yield each record and its rows."""
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], list[Cells]]]:
+        """Yield each record and its rows, whose figures are as they were written."""
         order = sorted(range(len(self._places)), key=lambda slot: (self._indices[slot], self._places[slot]))
         if not order:
             return
         with self.path.open("rb") as file:
             for slot in order:
                 file.seek(self._places[slot])
-                if record := ledger.parsed(file.readline()):
-                    yield record, list(rows(record))
+                if record := ledger.parsed(file.readline(), ledger.AS_WRITTEN):
+                    yield record, list(cells(record))

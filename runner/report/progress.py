@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from runner.report.table import console, counted
-from runner.sweep.job import rows
+from runner.sweep.job import cells
 from runner.sweep.ledger import FINISHED
 from runner.sweep.plan import Plan
 
@@ -33,7 +33,7 @@ class Tally:
         """Count one finished record."""
         assert record["event"] in FINISHED
         self.done += 1
-        self.verdicts.update(row.verdict or row.status for row in rows(record))
+        self.verdicts.update(row["verdict"] or row["status"] for row in cells(record))
 
     @property
     def rate(self) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.compare import VERDICTS
-from runner.record import Row
+from runner.record import Cells, Row, from_cells
 
 MOST_FIRST = 60  # rows that are kept for printing
 MOST_FAILURES = 5
@@ -19,23 +19,33 @@ class Summary:
         self.fail_on = fail_on
         self.rows = 0
         self.counts: Counter[str] = Counter()
-        self.first: list[Row] = []
-        self.worst: Row | None = None
+        self._first: list[Cells] = []
+        self._worst: Cells | None = None
         self.failing_points = 0
         self.failures: list[tuple[Row, Sequence[str]]] = []
         self._bad_input = False
 
-    def add(self, record: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    def add(self, record: Mapping[str, Any], rows: Sequence[Cells]) -> None:
         """Count the rows of one point."""
         self.rows += len(rows)
-        self.counts.update(row.verdict or row.status for row in rows)
-        self.first += rows[: max(0, MOST_FIRST + 1 - len(self.first))]
-        self.worst = worst_error(filter(None, (self.worst, *rows)))
+        self.counts.update(row["verdict"] or row["status"] for row in rows)
+        self._first += rows[: max(0, MOST_FIRST + 1 - len(self._first))]
+        self._worst = worst_error(filter(None, (self._worst, *rows)))
         self._bad_input |= bool(record.get("bad_input"))
         failing = [row for row in rows if fails(row, self.fail_on)]
         self.failing_points += bool(failing)
         if failing and len(self.failures) < MOST_FAILURES:
-            self.failures.append((failing[0], record.get("overrides", ())))
+            self.failures.append((from_cells(failing[0]), record.get("overrides", ())))
+
+    @property
+    def first(self) -> list[Row]:
+        """The first rows, one more than are printed."""
+        return [*map(from_cells, self._first)]
+
+    @property
+    def worst(self) -> Row | None:
+        """The row of the largest error."""
+        return from_cells(self._worst) if self._worst else None
 
     @property
     def exit_status(self) -> int:
@@ -43,17 +53,17 @@ class Summary:
         return 2 if self._bad_input else int(self.failing_points > 0)
 
 
-def fails(row: Row, fail_on: str) -> bool:
+def fails(row: Cells, fail_on: str) -> bool:
     """Tell whether a row makes the exit status 1."""
-    return row.status != "completed" or VERDICTS.index(row.verdict) >= VERDICTS.index(fail_on)
+    return row["status"] != "completed" or VERDICTS.index(row["verdict"]) >= VERDICTS.index(fail_on)
 
 
-def worst_error(rows: Iterable[Row]) -> Row | None:
+def worst_error(rows: Iterable[Cells]) -> Cells | None:
     """Return the row of the largest error, where NaN is larger than any number."""
-    measured = [row for row in rows if row.max_abs_error is not None]
+    measured = [row for row in rows if row["max_abs_error"] is not None]
 
-    def size(row: Row) -> float:
-        error = row.max_abs_error
-        return math.inf if error is None or math.isnan(error) else error
+    def size(row: Cells) -> tuple[bool, float]:
+        error = float(row["max_abs_error"])
+        return math.isnan(error), error
 
     return max(measured, key=size, default=None)

@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,8 @@ from runner.errors import UserError
 NAME = "ledger.jsonl"
 LOCK = "ledger.lock"
 HEAD = re.compile(rb'\{"event":"(\w+)","key":"(\w+)","point":"(\w+)","index":(\d+),')
+AS_WRITTEN = json.JSONDecoder(parse_float=str).decode
+"""Reads a line and leaves its figures text: a report copies them, at half the cost."""
 FINISHED = ("completed", "failed", "crashed", "timeout")
 
 
@@ -90,12 +92,12 @@ def heads(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             place += len(line)
 
 
-def parsed(line: bytes) -> dict[str, Any] | None:
+def parsed(line: bytes, read: Callable[[str], Any] = json.loads) -> dict[str, Any] | None:
     """Read one line; None for a fragment, which never ends in the brace that closes a record."""
     if not line.endswith(b"}\n"):
         return None
     try:
-        record: dict[str, Any] = json.loads(line)
+        record: dict[str, Any] = read(line.decode())
     except ValueError:
         return None
     return record

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from runner.errors import UserError
-from runner.record import Row
+from runner.record import Row, from_cells
 from runner.report import csv
 from runner.sweep import ledger
-from runner.sweep.job import command, packed, rows
+from runner.sweep.job import cells, command, packed
 from runner.sweep.plan import statuses
 from tests.conftest import Run
 from tests.test_imports import ROOT
@@ -73,7 +73,7 @@ def test_rows_survive_being_packed() -> None:
         Row(experiment="a", wrt="y", max_abs_error=float("nan"), seed=0, manual_at_worst=0.0, execution=""),
     ]
     stored = json.loads(json.dumps(packed(found, 0.1)))
-    assert repr([*rows(stored)]) == repr(found)
+    assert repr([*map(from_cells, cells(stored))]) == repr(found)
     assert stored["shared"]["experiment"] == "a"
 
 
