@@ -1,7 +1,8 @@
 """Sweeps: points a second beside stock Hydra in the same run, 100,000 points, and the second worker.
 
-Start-up is left out by taking the difference between a long and a short sweep. The 100,000 points run with an
-experiment that returns rows made beforehand: what is measured is the sweep's own time and memory.
+Start-up is left out: the clock runs from the end of the first eighth of a sweep's points to the last, and the
+sweeps that are compared take turns. The 100,000 points run with an experiment that returns rows made
+beforehand: what is measured is the sweep's own time and memory.
 """
 
 import statistics
@@ -9,8 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
@@ -22,45 +21,53 @@ ROUNDS = 3
 MANY = 100_000
 QUICK = ["timing=off", "check.level=off", "quiet=true"]
 SMALL = ["experiment=linear_mse", *QUICK]
-TEN_MS = ["experiment=linear_network", "shape.layers=[100,100,100]", "shape.batch=50", *QUICK]
+TEN_MS = ["experiment=linear_network", "shape.layers=[150,150,150]", "shape.batch=100", *QUICK, "threads=1"]
+
+SWEEPS = {
+    "grid": [*SMALL, "seed=range(1000)"],
+    "stock": [*SMALL, "seed=range(20)", "hydra/sweeper=basic"],
+    "one": [*TEN_MS, "seed=range(400)", "workers=1"],
+    "two": [*TEN_MS, "seed=range(800)", "workers=2"],
+}
 
 
 def measure() -> pd.DataFrame:
     """Return one row for each figure, with its limit."""
-    grid = _ms_a_point([*SMALL], 200, 1200)
-    stock = _ms_a_point([*SMALL, "hydra/sweeper=basic"], 2, 22)
-    alone = _ms_of_run()
-    one, two = (_ms_a_point([*TEN_MS, f"workers={n}", "threads=1"], 20, 220) for n in (1, 2))
+    ms = _ms_a_point()
     growth, csv_s, many_ms = _many()
     rows = [
-        ("linear_mse, grid: ms a point", grid, "<= 3"),
-        ("linear_mse, of which the experiment itself: ms", alone, ""),
-        ("linear_mse, stock Hydra: ms a point", stock, ""),
-        ("grid over stock: points a second", stock / grid, ">= 50"),
+        ("linear_mse, grid: ms a point", ms["grid"], "<= 3"),
+        ("linear_mse, of which the experiment itself: ms", _ms_of_run(), ""),
+        ("linear_mse, stock Hydra: ms a point", ms["stock"], ""),
+        ("grid over stock: points a second", ms["stock"] / ms["grid"], ">= 50"),
         (f"{MANY} points, experiment apart: ms a point", many_ms, ""),
         (f"{MANY} points: growth after the first 1000, MB", growth, "<= 50"),
         (f"{MANY} points: CSV, s", csv_s, "<= 15"),
-        ("one worker: ms a point", one, ""),
-        ("two workers over one: points a second", one / two, ">= 1.7"),
+        ("one worker: ms a point", ms["one"], ""),
+        ("two workers over one: points a second", ms["one"] / ms["two"], ">= 1.7"),
     ]
     table = pd.DataFrame(rows, columns=["what", "measured", "limit"])
     return table.assign(measured=[float(f"{value:.3g}") for value in table["measured"]])
 
 
-def _ms_a_point(arguments: Sequence[str], few: int, many: int) -> float:
-    """Return the median of several differences between a long and a short sweep, for one point."""
-    times = [_seconds(arguments, many) - _seconds(arguments, few) for _ in range(ROUNDS)]
-    return statistics.median(times) / (many - few) * 1e3
+def _ms_a_point() -> dict[str, float]:
+    """Return the medians of several runs of each sweep, which take turns."""
+    times: dict[str, list[float]] = {name: [] for name in SWEEPS}
+    for _ in range(ROUNDS):
+        for name, arguments in SWEEPS.items():
+            times[name].append(float(_run("tests.bench.paced", *arguments)[-1]))
+    return {name: statistics.median(measured) for name, measured in times.items()}
 
 
-def _seconds(arguments: Sequence[str], points: int) -> float:
+def _run(module: str, *arguments: str) -> list[str]:
+    """Run a module in an empty folder; return the words that it printed."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "runner", "-m", *arguments, f"seed=range({points})"]
-        began = time.perf_counter()
-        subprocess.run(
-            command, check=True, capture_output=True, cwd=folder, env={"PATH": "", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", module, *arguments]
+        environment = {"PATH": "", "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            command, check=True, capture_output=True, text=True, cwd=folder, env=environment
         )
-        return time.perf_counter() - began
+        return done.stdout.split()
 
 
 def _ms_of_run() -> float:
@@ -75,13 +82,7 @@ def _ms_of_run() -> float:
 
 def _many() -> tuple[float, float, float]:
     """Return memory growth in MB, seconds of the CSV, and milliseconds a point, of 100,000 points."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tests.bench.many", str(MANY), "sweep"]
-        done = subprocess.run(
-            command, check=True, capture_output=True, text=True, cwd=folder, env={"PYTHONPATH": str(ROOT)}
-        )
-        assert Path(folder, "sweep", "report.csv").read_bytes().count(b"\n") == 4 * MANY + 1
-    growth, csv_s, ms = map(float, done.stdout.split()[-3:])
+    growth, csv_s, ms = map(float, _run("tests.bench.many", str(MANY), "sweep")[-3:])
     return growth, csv_s, ms
 
 
