@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -57,13 +57,13 @@ def precision(subject: Subject) -> Iterator[Finding]:
 def _loss(subject: Subject, case: Case, gradient: Tensor, own: Tensor, truth: Tensor) -> str:
     """Say how much more accuracy is lost than the bound, or autograd itself, excuses; or nothing.
 
-    A NaN or Inf is a loss where forward is finite and the truth within the dtype's range.
+    A NaN or Inf is a loss where the truth is within the dtype's range, and forward or autograd is finite.
     """
     errors = compare.measure(gradient, truth)
     if errors.nonfinite:
-        finite = all(bool(value.isfinite().all()) for value in case.results.values())
+        possible = _finite([own]) or _finite(case.results.values())
         fits = compare.magnitude(truth) < torch.finfo(gradient.dtype).max
-        return f"{errors.nonfinite} elements are not finite, where the truth is" if finite and fits else ""
+        return f"{errors.nonfinite} elements are not finite, where the truth is" if possible and fits else ""
     autograd_error = compare.max_abs_error(own, truth)
     bound = compare.accuracy_bound(truth, gradient.dtype, case.terms, math.inf)
     bound = max(bound, compare.correctness_bound(truth, 0.0, case.upstream_size))
@@ -72,6 +72,10 @@ def _loss(subject: Subject, case: Case, gradient: Tensor, own: Tensor, truth: Te
     if subject.is_jacobian or errors.max_abs <= bound:
         return ""
     return f"off by {errors.in_u:.3g} u, where {errors.in_u * bound / errors.max_abs:.3g} u are excused"
+
+
+def _finite(tensors: Iterable[Tensor]) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 def _cases(subject: Subject) -> Iterator[tuple[str, Case, Gradients, Gradients]]:

@@ -155,6 +155,18 @@ def test_a_cache_by_address_is_found_whatever_the_addresses_are(plant: Plant) ->
     assert not {row.verdict for row in judged("full")} <= RIGHT
 
 
+def test_an_overflow_is_found_where_forward_overflows_too(plant: Plant) -> None:
+    def squares_first(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+        square = x.abs().amax().clamp(min=1) ** 2  # beyond the range of float16 where |x| > 256
+        return {"W": torch.outer(grad_y, x) * (square / square)}
+
+    plant(squares_first, product)
+    damaged, *right = judged("full", dtype="float16")
+    assert (damaged.verdict, damaged.failed_checks) == ("inaccurate", "precision")
+    assert "are not finite, where the truth is" in damaged.diagnosis
+    assert {row.failed_checks for row in right} == {""}
+
+
 @pytest.mark.parametrize("level", checks.LEVELS)
 def test_a_right_gradient_passes_every_level(plant: Plant, level: str) -> None:
     plant(product)
