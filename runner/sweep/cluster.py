@@ -4,6 +4,8 @@ The scheduler is Dask's. On this machine its workers are threads, for points run
 anyway (`supervise`); elsewhere they are whatever `dask worker` started.
 """
 
+from __future__ import annotations
+
 import logging
 import pickle
 import time
@@ -19,7 +21,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from runner.errors import UserError, reason
 from runner.sweep.execute import Execution, Result
 from runner.sweep.job import Job, lost, packed
-from runner.sweep.supervise import Terms, retire, run_chunk
+from runner.sweep.supervise import Terms, offers_gpu, retire, run_chunk
 
 CHUNK_S = 0.25  # a chunk is as many points as take about this long
 MOST_POINTS = 256
@@ -94,8 +96,7 @@ class Spread:
         self._done = as_completed([], raise_errors=False)
         self._seconds = CHUNK_S  # of one point, a running mean
         self._slots, self._counted_at = 0, -RECOUNT_S
-        resources = (worker["resources"] for worker in client.scheduler_info(-1)["workers"].values())
-        self._gpus = any("GPU" in named for named in resources)
+        self._gpus = any(client.run(offers_gpu, on_error="ignore").values())
 
     def results(self) -> Iterator[Result]:
         """Yield every job with its result."""

@@ -57,6 +57,11 @@ def run_chunk(specs: Sequence[bytes], terms: Terms) -> list[dict[str, Any]]:
     return [_run(spec, terms) for spec in specs]
 
 
+def offers_gpu(dask_worker: Any) -> bool:
+    """Tell whether a worker was started with `--resources GPU=1`; Dask hands it over by this name."""
+    return bool(dask_worker.state.total_resources.get("GPU"))
+
+
 def retire(token: str) -> None:
     """End the children of one sweep in this process."""
     with _lock:

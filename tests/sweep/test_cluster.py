@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from runner.report import csv
 from runner.sweep import ledger
@@ -23,10 +24,15 @@ QUICK = ["timing=off", "check.level=off", "threads=1"]
 
 
 @contextmanager
-def dask(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `dask ...`, as a user would in another terminal."""
+def dask(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `dask ...`, as a user would in another terminal, with environment variables of its own."""
     command = [sys.executable, "-c", "from dask.__main__ import main; main()", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__DASHBOARD__LINK": ""}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "DASK_DISTRIBUTED__DASHBOARD__LINK": "",
+        **variables,
+    }
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         yield process
@@ -75,6 +81,39 @@ def test_a_worker_that_is_killed_costs_no_point(run: Run, tmp_path: Path) -> Non
         csv.read(tmp_path / name / csv.NAME).drop(columns="started_at") for name in ("sweep", "here")
     )
     assert there.equals(here)
+
+
+WHERE = '''"""y = x, whose input says which worker would draw it."""
+import os
+
+from runner.formula import register
+
+
+def sample(rng, n):
+    raise ValueError(f"drawn by the worker {os.environ['NAMED']}")
+
+
+register(
+    shapes=lambda n: {"x": (n,)},
+    sample=sample,
+    forward=lambda x: x * 1,
+    gradients=[lambda grad_y: {"x": grad_y}],
+)
+'''
+
+
+def test_points_for_a_gpu_go_to_the_workers_that_have_one(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "where.py").write_text(WHERE)
+    points = ["formula=where", "plugins=[where.py]", "shape.n=3", "seed=range(12)", *QUICK]
+    with dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard") as scheduler:
+        address = address_of(scheduler)
+        worker = ["worker", address, "--no-nanny", "--no-dashboard", "--nthreads", "1"]
+        with dask(*worker, "--resources", "GPU=1", NAMED="gpu"), dask(*worker, NAMED="cpu"):
+            with Client(address) as client:
+                client.wait_for_workers(2, timeout=60)
+            outcome = run("-m", *points, "device=cuda", f"cluster={address}")
+    assert outcome.status == 1
+    assert [row["error"] for row in outcome.rows] == ["ValueError: drawn by the worker gpu"] * 12
 
 
 def test_a_cluster_that_is_not_there_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
