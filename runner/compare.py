@@ -22,9 +22,10 @@ class Errors:
 
     `in_u` is the normwise error max|e| / max|t| in units of unit roundoff of the gradient's dtype;
     the ulp percentiles are elementwise; `nonfinite` counts the NaN and Inf where the reference has
-    another value.
+    another value; `size` is max|t|.
     """
 
+    size: float
     max_abs: float
     rel_l2: float
     in_u: float
@@ -109,7 +110,10 @@ BLOCK = 2**22
 
 
 def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    flat = [tensor.reshape(-1) for tensor in tensors]
+    flat = tuple(tensor.reshape(-1) for tensor in tensors)
+    if flat[0].numel() <= BLOCK:
+        yield flat
+        return
     for start in range(0, flat[0].numel(), BLOCK):
         yield tuple(tensor[start : start + BLOCK] for tensor in flat)
 
@@ -126,7 +130,7 @@ def measure(gradient: Tensor, truth: Tensor) -> Errors:
     The percentiles of a gradient larger than a block are those of evenly spaced elements.
     """
     if not truth.numel():
-        return Errors(0.0, 0.0, 0.0, 0.0, 0.0, 0, (), math.nan, math.nan)
+        return Errors(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, (), math.nan, math.nan)
     worst, squares, norm, nonfinite = (0.0, 0), 0.0, 0.0, 0
     ulps, step = [], -(-truth.numel() // BLOCK)
     for i, (found, right) in enumerate(_blocks(gradient, truth)):
@@ -138,12 +142,13 @@ def measure(gradient: Tensor, truth: Tensor) -> Errors:
         if not math.isfinite(error[at]):
             nonfinite += int((~found.isfinite().numpy(force=True) & (error != 0)).sum())
         ulps.append(error[::step] / _ulp(reference[::step], torch.finfo(gradient.dtype)))
-    max_abs, index = worst
+    (max_abs, index), size = worst, magnitude(truth)
     p50, p99 = _percentiles(np.concatenate(ulps), 0.50, 0.99)
     return Errors(
+        size=size,
         max_abs=max_abs,
         rel_l2=_ratio(math.sqrt(squares), math.sqrt(norm)),
-        in_u=_ratio(max_abs, unit_roundoff(gradient.dtype) * magnitude(truth)),
+        in_u=_ratio(max_abs, unit_roundoff(gradient.dtype) * size),
         ulp_p50=p50,
         ulp_p99=p99,
         nonfinite=nonfinite,
@@ -183,9 +188,9 @@ def _ratio(error: float, scale: float) -> float:
 
 
 def correctness_bound(
-    truth: Tensor, floor: float, upstream: float, dtype: torch.dtype = torch.float64
+    size: float, floor: float, upstream: float, dtype: torch.dtype = torch.float64
 ) -> float:
-    """Return the largest error of a right formula.
+    """Return the largest error of a right formula, whose truth is as large as `size`, max|t|.
 
     In float64, 64 (floor + eps max|t|) + 1e-12 max|G|: what the rounding of the inputs explains, what
     the arithmetic adds, and what cancels out of an upstream gradient of that size. A formula that has no
@@ -193,18 +198,19 @@ def correctness_bound(
     """
     if dtype != torch.float64:
         u = unit_roundoff(dtype)
-        return 8 * (floor * u / unit_roundoff(torch.float64) + u * magnitude(truth))
+        return 8 * (floor * u / unit_roundoff(torch.float64) + u * size)
     eps = torch.finfo(torch.float64).eps
-    return 64 * (floor + eps * magnitude(truth)) + 1e-12 * upstream
+    return 64 * (floor + eps * size) + 1e-12 * upstream
 
 
-def accuracy_bound(truth: Tensor, dtype: torch.dtype, terms: int, autograd_error: float) -> float:
+def accuracy_bound(size: float, dtype: torch.dtype, terms: int, autograd_error: float) -> float:
     """Return the largest error that a dtype excuses: min(3 e_auto, 4um + 4 sqrt(n) u_acc m) + 2um + 4 tiny.
 
-    m is max|t|, n the number of terms that are summed, u_acc the accumulator's unit roundoff.
+    m is the `size` of the truth, max|t|, n the number of terms that are summed, u_acc the accumulator's unit
+    roundoff.
     Autograd's own error helps only up to the cap, so that its faults are not inherited.
     """
-    info, m = torch.finfo(dtype), magnitude(truth)
+    info, m = torch.finfo(dtype), size
     u = unit_roundoff(dtype)
     cap = 4 * u * m + 4 * math.sqrt(terms) * min(u, ACCUMULATOR_ROUNDOFF) * m
     helped = min(3 * autograd_error, cap) if autograd_error == autograd_error else cap

@@ -97,15 +97,15 @@ class References:
 
     def bound(self, kind: str, wrt: str, dtype: torch.dtype, error: float) -> float:
         """Return the correctness bound; the noise of the truth is measured only if the error needs it."""
-        truth = self.truth[kind][wrt]
-        upstream = self.exact.upstream_size
-        without = compare.correctness_bound(truth, 0.0, upstream, dtype)
+        size, upstream = self.of_autograd(kind, wrt).size, self.exact.upstream_size
+        without = compare.correctness_bound(size, 0.0, upstream, dtype)
         if error <= without:
             return without
         if (kind, wrt) not in self.floors:
             differentiate = reference.jacobians if kind == "jacobian" else reference.plain_autograd
-            self.floors[kind, wrt] = reference.rounding_floor(self.exact, {wrt: truth}, differentiate)[wrt]
-        return compare.correctness_bound(truth, self.floors[kind, wrt], upstream, dtype)
+            truth = {wrt: self.truth[kind][wrt]}
+            self.floors[kind, wrt] = reference.rounding_floor(self.exact, truth, differentiate)[wrt]
+        return compare.correctness_bound(size, self.floors[kind, wrt], upstream, dtype)
 
 
 def row(found: Found, wrt: str, references: References, blank: Row) -> Row:
@@ -138,7 +138,7 @@ def _measure(row: Row, gradient: Tensor, target: Tensor, references: References)
     row.error_u = errors.in_u
     row.ulp_p50, row.ulp_p99 = errors.ulp_p50, errors.ulp_p99
     row.rel_l2_error = errors.rel_l2
-    row.bound = compare.accuracy_bound(truth, gradient.dtype, references.case.terms, autograd_error)
+    row.bound = compare.accuracy_bound(errors.size, gradient.dtype, references.case.terms, autograd_error)
     row.worst_index = spelled({"": list(errors.worst_index)})[1:]
     row.manual_at_worst, row.reference_at_worst = errors.at_worst, errors.reference_at_worst
     row.nonfinite = errors.nonfinite

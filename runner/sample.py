@@ -34,11 +34,13 @@ class Sample:
 
     def allows(self, wrt: str, error: float) -> bool:
         """Tell whether an error is within the correctness bound; its noise is measured only if need be."""
-        without = compare.correctness_bound(self.truth[wrt], 0.0, self.case.upstream_size, self.case.dtype)
+        size = compare.magnitude(self.truth[wrt])
+        without = compare.correctness_bound(size, 0.0, self.case.upstream_size, self.case.dtype)
         return error <= without or error <= self.bound(wrt)
 
     def bound(self, wrt: str) -> float:
         """Return the correctness bound."""
         exact, truth = reference.in_float64(self.case), {wrt: self.truth[wrt]}
         floor = reference.rounding_floor(exact, truth, self.differentiate, upstream_only=self.kink)
-        return compare.correctness_bound(truth[wrt], floor[wrt], self.case.upstream_size, self.case.dtype)
+        size = compare.magnitude(truth[wrt])
+        return compare.correctness_bound(size, floor[wrt], self.case.upstream_size, self.case.dtype)

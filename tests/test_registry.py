@@ -127,5 +127,5 @@ def assert_close(
     for wrt, gradient in found.items():
         assert gradient.shape == truth[wrt].shape, (what, wrt)
         assert gradient.dtype == truth[wrt].dtype, (what, wrt)
-        bound = correctness_bound(truth[wrt], floor[wrt], upstream)
+        bound = correctness_bound(magnitude(truth[wrt]), floor[wrt], upstream)
         assert max_abs_error(gradient, truth[wrt]) <= bound, (what, wrt)

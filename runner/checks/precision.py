@@ -62,11 +62,11 @@ def _loss(subject: Subject, case: Case, gradient: Tensor, own: Tensor, truth: Te
     errors = compare.measure(gradient, truth)
     if errors.nonfinite:
         possible = _finite([own]) or _finite(case.results.values())
-        fits = compare.magnitude(truth) < torch.finfo(gradient.dtype).max
+        fits = errors.size < torch.finfo(gradient.dtype).max
         return f"{errors.nonfinite} elements are not finite, where the truth is" if possible and fits else ""
     autograd_error = compare.max_abs_error(own, truth)
-    bound = compare.accuracy_bound(truth, gradient.dtype, case.terms, math.inf)
-    bound = max(bound, compare.correctness_bound(truth, 0.0, case.upstream_size))
+    bound = compare.accuracy_bound(errors.size, gradient.dtype, case.terms, math.inf)
+    bound = max(bound, compare.correctness_bound(errors.size, 0.0, case.upstream_size))
     if math.isfinite(autograd_error):
         bound = max(bound, 4 * autograd_error)
     if subject.is_jacobian or errors.max_abs <= bound:
