@@ -39,7 +39,7 @@ class Session(Callback):
 
     folder: Path | None = None
     fail_on = "suspect_reference"
-    is_new = debug = quiet = False
+    is_new = is_sweep = debug = quiet = False
     held: ClassVar[ExitStack] = ExitStack()  # the folder of a sweep that one of Hydra's sweepers runs
     done: ClassVar[set[int] | None] = None  # keys that such a sweep need not run again
 
@@ -54,6 +54,7 @@ class Session(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the sweep's folder; hold it, where the sweeper is one of Hydra's, which know no ledger."""
         Session._note(config, config.hydra.sweep.dir)
+        Session.is_sweep = True
         if config.hydra.runtime.choices["hydra/sweeper"] == "grid":
             return
         from runner.sweep.session import opened
@@ -62,6 +63,13 @@ class Session(Callback):
             Session.held.enter_context(opened(Path(config.hydra.sweep.dir), config))
         except (UserError, OSError) as error:
             refuse(error)
+
+    @classmethod
+    def rest(cls) -> str:
+        """Say how what was not run yet can be run."""
+        if cls.is_sweep:
+            return f"the same command with hydra.sweep.dir={cls.folder} runs the rest"
+        return "nothing was recorded"
 
     @classmethod
     def discard(cls) -> None:
@@ -79,7 +87,7 @@ class Session(Callback):
     @classmethod
     def _note(cls, config: DictConfig, folder: str) -> None:
         cls.folder, cls.fail_on = Path(folder), config.fail_on
-        cls.is_new = not cls.folder.exists()
+        cls.is_new, cls.is_sweep = not cls.folder.exists(), False
         cls.debug, cls.quiet = config.debug, config.quiet
 
 
@@ -163,6 +171,7 @@ def main() -> NoReturn:
         refuse(error)
     except KeyboardInterrupt:
         conclude()
+        print(f"interrupted; {Session.rest()}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     sys.exit(conclude())
 

@@ -79,7 +79,7 @@ def test_the_table_prints_every_row_and_what_went_wrong(rows: list[Row]) -> None
     table.print_summary(summary, Path("report.csv"), out)
     text = out.file.getvalue()  # type: ignore[attr-defined]
     assert all(row.experiment in text for row in rows)
-    assert f"{len(rows)} rows: " in text
+    assert f"{len(rows)} row{'' if len(rows) == 1 else 's'}: " in text
     assert ("a comma" in text) == (len(rows) > 1)
 
 

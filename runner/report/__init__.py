@@ -18,11 +18,13 @@ def publish(folder: Path, fail_on: str, *, quiet: bool = False) -> int:
     path = csv.write(folder, _watched(gathered, summary))
     (folder / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
     out = table.console()
+    listed = summary.failures if gathered.is_sweep or quiet else []
     if not quiet:
         if 0 < summary.rows <= table.MOST_ROWS:
-            table.print_rows(summary.first, out)
+            table.print_rows(summary.first, out, explained=[row for row, _ in listed])
         table.print_summary(summary, path, out)
-    table.print_failures(summary, gathered.config_dir, out)
+    if listed:
+        table.print_failures(summary, gathered.config_dir, out)
     return summary.exit_status
 
 

@@ -19,7 +19,7 @@ class Gathered:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / ledger.NAME
-        self.config_dir: str | None = None
+        self.is_sweep, self.config_dir = False, None
         self._slots: dict[int, int] = {}
         self._places, self._indices = array("q"), array("q")
         for place, record in ledger.heads(self.path):
@@ -30,7 +30,7 @@ class Gathered:
         if event == "fresh":
             self._slots, self._places, self._indices = {}, array("q"), array("q")
         elif event == "sweep":
-            self.config_dir = record["config_dir"]
+            self.is_sweep, self.config_dir = True, record["config_dir"]
         elif event in ledger.FINISHED:
             slot = self._slots.setdefault(int(record["point"], 16), len(self._places))
             if slot == len(self._places):

@@ -30,8 +30,11 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
-def print_rows(rows: Sequence[Row], out: Console) -> None:
-    """Print one line a row: what, verdict, error, times; below it what went wrong, in words."""
+def print_rows(rows: Sequence[Row], out: Console, *, explained: Sequence[Row] = ()) -> None:
+    """Print one line a row: what, verdict, error, times; below it what went wrong, in words.
+
+    Rows that are `explained` elsewhere are not explained here.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("experiment", "derivation", "wrt", "gradient"):
         table.add_column(heading, no_wrap=True)
@@ -55,15 +58,18 @@ def print_rows(rows: Sequence[Row], out: Console) -> None:
             _number(row.speedup, ".2f", "x"),
         )
     out.print(table)
+    elsewhere = [vars(row) for row in explained]
     for row in rows:
-        if explanation := row.error or row.diagnosis:
-            where = ", ".join(filter(None, (row.experiment, row.derivation, row.wrt, row.shape)))
+        explanation = row.error or row.diagnosis
+        if explanation and vars(row) not in elsewhere:
+            point = (f"seed {row.seed}" if name == "seed" else str(getattr(row, name)) for name in points)
+            where = ", ".join(filter(None, (row.experiment, row.derivation, row.wrt, *point)))
             out.print(Text(f"{where}: {explanation}"), soft_wrap=True)
 
 
 def print_summary(summary: Summary, report: Path, out: Console) -> None:
     """Print counts by verdict, the worst error, and where the CSV is."""
-    out.print(f"{summary.rows} rows: {counted(summary.counts) or 'none'}")
+    out.print(f"{_number_of(summary.rows, 'row')}: {counted(summary.counts) or 'none'}")
     if (worst := summary.worst) is not None:
         out.print(
             f"worst max abs error: {worst.max_abs_error:.3g} ({worst.experiment} {worst.derivation} "
@@ -75,9 +81,7 @@ def print_summary(summary: Summary, report: Path, out: Console) -> None:
 
 def print_failures(summary: Summary, config_dir: str | None, out: Console) -> None:
     """Print what the first failing points of a sweep failed of, and the command that runs each alone."""
-    if not summary.failures:
-        return
-    out.print(f"{summary.failing_points} points to look at:")
+    out.print(f"{_number_of(summary.failing_points, 'point')} to look at:")
     for row, overrides in summary.failures:
         what = f"{row.verdict or row.status}: {row.experiment} {row.derivation} {row.wrt}".rstrip()
         said = row.error or row.diagnosis
@@ -113,6 +117,10 @@ def _point_columns(rows: Sequence[Row]) -> list[str]:
 def _verdict(row: Row) -> Text:
     name = row.verdict or row.status
     return Text(name, style=STYLES.get(name, "red"))
+
+
+def _number_of(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:

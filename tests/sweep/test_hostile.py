@@ -30,6 +30,7 @@ def test_each_point_has_its_own_status_on_workers(run: Run) -> None:
     found = {row["params"].removeprefix("mood="): (row["status"], row["error"] or "") for row in outcome.rows}
     assert found == {mood: expected for mood, expected in EXPECTED.items() if mood != "leave"}
     assert "6 points to look at:" in outcome.out
+    assert outcome.out.count("no gradient today") == 1, "what a point failed of is said once"
     assert "python -m runner formula=hostile" in outcome.out
     assert "params.mood=raise seed=1 timing=off" in outcome.out
 
