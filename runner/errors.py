@@ -25,3 +25,8 @@ def reason(error: BaseException) -> str:
     """Return the type and the first line of an error, for a row of the report."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def too_long(timeout_s: float) -> str:
+    """Word the error of a point that takes too long."""
+    return f"ran longer than limits.timeout_s={timeout_s:g}"

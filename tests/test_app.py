@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -200,3 +201,15 @@ def test_no_torch_and_no_pandas_where_nothing_runs(arguments: list[str], typed: 
         assert "experiment=two_layer_network" in done.stdout
     else:
         assert done.stdout
+
+
+def test_a_run_waits_for_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    code = (
+        "import sys, runner.app\n"
+        "try:\n    runner.app.main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        "assert 'torch' in sys.modules\n"
+        "assert not {'pandas', 'distributed', 'psutil'} & {*sys.modules}"
+    )
+    command = [sys.executable, "-c", code, "experiment=dot_product", "timing=off"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={"PATH": "", "HOME": ""})
+    assert done.returncode == 0, done.stderr

@@ -4,10 +4,12 @@ import csv
 import os
 from collections.abc import Iterable
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from runner.record import Cells, columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAME = "report.csv"
 
@@ -32,8 +34,10 @@ def write(folder: Path, rows: Iterable[Cells]) -> Path:
         unfinished.unlink(missing_ok=True)
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path) -> "pd.DataFrame":
     """Read a report with the types of its columns; pandas shows an empty cell and `nan` alike."""
+    import pandas as pd  # half a second, which a run that only writes need not wait
+
     types = {name: PANDAS[kind] for name, kind in columns().items()}
     missing = {name: ["", "nan"] for name, kind in types.items() if kind != "string"}
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)

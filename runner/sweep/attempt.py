@@ -9,13 +9,12 @@ from typing import Any, NoReturn
 
 import torch
 
-from runner.errors import reason
+from runner.errors import reason, too_long
 from runner.experiment import run
 from runner.plugins import load
 from runner.record import Row
 from runner.spec import Spec
 from runner.sweep.job import lost, packed
-from runner.sweep.supervise import too_long
 
 
 class TimedOut(BaseException):

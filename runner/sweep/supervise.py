@@ -19,6 +19,8 @@ from typing import Any
 
 import psutil
 
+from runner.errors import too_long
+
 READY = b"ready"
 IDLE_S = 60.0
 IDLE_EXIT = 75
@@ -69,11 +71,6 @@ def retire(token: str) -> None:
         ended = [thread for thread, child in _children.items() if child.terms.token == token]
         for thread in ended:
             _children.pop(thread).kill()
-
-
-def too_long(timeout_s: float) -> str:
-    """Word the error of a point that takes too long."""
-    return f"ran longer than limits.timeout_s={timeout_s:g}"
 
 
 class Child:
