@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.config import register_with_hydra
-from runner.errors import UserError
+from runner.errors import StoppedError, UserError
 from runner.explain import explained
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class Session(Callback):
     @classmethod
     def rest(cls) -> str:
         """Say how what was not run yet can be run."""
-        if cls.is_sweep:
-            return f"the same command with hydra.sweep.dir={cls.folder} runs the rest"
-        return "nothing was recorded"
+        if not cls.is_sweep:
+            return "Nothing was recorded"
+        return f"What is recorded is kept; the same command with hydra.sweep.dir={cls.folder} runs the rest"
 
     @classmethod
     def discard(cls) -> None:
@@ -167,11 +167,16 @@ def main() -> NoReturn:
     try:
         with Session.held:
             app()
+    except StoppedError as error:
+        with suppress(OSError):  # the disk may be full
+            conclude()
+        print(f"error: {error}. {Session.rest()}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
     except (HydraException, OmegaConfBaseException, UserError, OSError) as error:
         refuse(error)
     except KeyboardInterrupt:
         conclude()
-        print(f"interrupted; {Session.rest()}", file=sys.stderr)
+        print(f"interrupted. {Session.rest()}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     sys.exit(conclude())
 

@@ -12,6 +12,10 @@ class FormulaError(UserError):
     """A formula breaks the contract of `runner.formula`."""
 
 
+class StoppedError(UserError):
+    """A sweep cannot go on; what it recorded is kept, and can be resumed."""
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     """Word the message for a name that does not exist, with the nearest that does."""
     known = sorted(known)

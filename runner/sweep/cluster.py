@@ -18,7 +18,7 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
-from runner.errors import UserError, reason
+from runner.errors import StoppedError, UserError, reason
 from runner.sweep.execute import Execution, Result
 from runner.sweep.job import Job, lost, packed
 from runner.sweep.supervise import Terms, offers_gpu, retire, run_chunk
@@ -47,7 +47,9 @@ def spread(jobs: Iterable[Job], execution: Execution, begin: Callable[[Job], Non
 @contextmanager
 def _connected(execution: Execution, token: str) -> Iterator[Client]:
     """Connect to the cluster, or make one of threads; when the sweep ends, so do its child processes."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # lost workers are reported in rows
+    for name in logging.root.manager.loggerDict:
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what is lost is reported in rows
     with ExitStack() as stack:
         if execution.cluster:
             client = stack.enter_context(_remote(execution.cluster))
@@ -140,7 +142,8 @@ class Spread:
             return
         error = future.exception() if future.status == "error" else None
         if not isinstance(error, KilledWorker):
-            raise UserError(f"the workers cannot run points: {reason(error) if error else 'connection lost'}")
+            why = reason(error) if error else "the connection to the scheduler is lost"
+            raise StoppedError(f"the workers cannot run points: {why}")
         if len(chunk) > 1:
             self._alone.extend(chunk)
         else:

@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from runner.errors import UserError
+from runner.errors import StoppedError, UserError
 
 NAME = "ledger.jsonl"
 LOCK = "ledger.lock"
@@ -37,7 +37,7 @@ class Ledger:
     def append(self, record: Mapping[str, Any]) -> None:
         """Add one record by a single write, which the system does not tear between processes.
 
-        Raises UserError when it cannot be written; what was written before stays readable.
+        Raises StoppedError when it cannot be written; what was written before stays readable.
         """
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
         if self._is_torn():  # by a process that was killed: its fragment must not swallow this record
@@ -45,9 +45,9 @@ class Ledger:
         try:
             written = os.write(self._descriptor, line)
         except OSError as error:
-            raise _unwritable(self.path, str(error.strerror)) from error
+            raise StoppedError(f"{self.path}: {error.strerror}") from error
         if written < len(line):
-            raise _unwritable(self.path, "no space is left")
+            raise StoppedError(f"{self.path}: no space is left")
 
     def _is_torn(self) -> bool:
         size = os.fstat(self._descriptor).st_size
@@ -120,9 +120,3 @@ def owned(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _unwritable(path: Path, why: str) -> UserError:
-    return UserError(
-        f"{path}: {why}. The sweep stops here; what is recorded is kept, and the same command resumes it"
-    )

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from dask import config
 from distributed import Client
 
 from runner.report import csv
@@ -114,6 +115,26 @@ def test_points_for_a_gpu_go_to_the_workers_that_have_one(run: Run, tmp_path: Pa
             outcome = run("-m", *points, "device=cuda", f"cluster={address}")
     assert outcome.status == 1
     assert [row["error"] for row in outcome.rows] == ["ValueError: drawn by the worker gpu"] * 12
+
+
+def test_a_scheduler_that_is_lost_leaves_a_report_and_is_resumed(run: Run, tmp_path: Path) -> None:
+    command = ["-m", "experiment=mse", f"seed=range({POINTS})", *QUICK, "hydra.sweep.dir=sweep"]
+    with (
+        dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard") as scheduler,
+        dask("worker", address := address_of(scheduler), "--no-nanny", "--no-dashboard", "--nthreads", "1"),
+        config.set({"distributed.comm.timeouts.connect": "1s"}),  # else it waits for the scheduler's return
+    ):
+        killer = threading.Thread(target=kill_halfway, args=(tmp_path / "sweep" / ledger.NAME, scheduler))
+        killer.start()
+        outcome = run(*command, f"cluster={address}")
+        killer.join()
+    assert outcome.status == 2
+    said = [line for line in outcome.err.splitlines() if line]
+    assert len(said) == 1, "nothing but the error is printed"
+    assert "the connection to the scheduler is lost. What is recorded is kept" in said[0]
+    done = len(csv.read(tmp_path / "sweep" / csv.NAME)) // 2
+    assert POINTS // 4 < done < POINTS
+    assert f"{POINTS} points: {done} found in the ledger, {done} skipped" in run(*command).out
 
 
 def test_a_cluster_that_is_not_there_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from runner.errors import UserError
+from runner.errors import StoppedError
 from runner.record import Row, from_cells
 from runner.report import csv
 from runner.sweep import ledger
@@ -111,7 +111,7 @@ def test_a_full_disk_is_said_and_the_sweep_resumes(run: Run, tmp_path: Path, wor
         outcome = run(*command)
     assert outcome.status == 2
     assert "sweep/ledger.jsonl: " in outcome.err
-    assert "the same command resumes it" in outcome.err
+    assert "the same command with hydra.sweep.dir=sweep runs the rest" in outcome.err
     done = [event for event in statuses(tmp_path / "sweep").values() if event == "completed"]
     assert 0 < len(done) < 40
     assert f"40 points: {len(done)} found in the ledger, {len(done)} skipped" in run(*command).out
@@ -157,7 +157,7 @@ def test_a_write_that_is_cut_short_is_an_error(tmp_path: Path, monkeypatch: pyte
     with ledger.Ledger(tmp_path) as records:
         records.append({"event": "started", "n": 1})
         monkeypatch.setattr(os, "write", cut)
-        with pytest.raises(UserError, match=r"ledger\.jsonl: no space is left"):
+        with pytest.raises(StoppedError, match=r"ledger\.jsonl: no space is left"):
             records.append({"event": "started", "n": 2})
         monkeypatch.undo()
         records.append({"event": "started", "n": 3})
