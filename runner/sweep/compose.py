@@ -28,7 +28,7 @@ from runner.explain import explained
 from runner.resolve import resolve
 from runner.spec import Spec
 from runner.sweep.grid import Axis, Grid, Point
-from runner.sweep.values import are_disjoint, changed, interpolations, is_plain, name_hydra, strings
+from runner.sweep.values import are_disjoint, changed, held, interpolations, is_plain, name_hydra, strings
 
 MOST_BASES = 2048  # combinations of group choices that are kept
 MOST_VALUES = 16384
@@ -141,7 +141,10 @@ class Composer:
         config: Any = base.template
         for key, value, is_group in self._overrides(point):
             if not is_group:
-                config = changed(config, key.split("."), self._value(groups, key, value))
+                path = key.split(".")
+                if not (type(value) is int and type(held(config, path)) is int):  # no schema changes that
+                    value = self._value(groups, key, value)
+                config = changed(config, path, value)
         assert isinstance(config, Config)
         return config
 

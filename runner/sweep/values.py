@@ -7,6 +7,13 @@ from typing import Any
 PLAIN_KEY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
+def held(node: Any, path: Sequence[str]) -> Any:
+    """Return what nested objects and dicts hold at a path."""
+    for name in path:
+        node = node[name] if isinstance(node, dict) else getattr(node, name)
+    return node
+
+
 def changed(node: Any, path: Sequence[str], value: Any) -> Any:
     """Return a copy of nested objects and dicts with one value replaced; the rest is shared."""
     name, *rest = path
