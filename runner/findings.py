@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from runner.compare import worst
-from runner.diagnose import summarise
+from runner.diagnose import UNEXPLAINED, summarise
 from runner.diagnose.words import joined
 from runner.formula import Shape
 from runner.record import Row
@@ -50,6 +50,8 @@ def apply(findings: Sequence[Finding], outcomes: Sequence[Outcome], rows: Sequen
         if not row.diagnosis:  # else it is wrong at its own shape already, which says more
             when = _when([outcome for outcome in outcomes if outcome.wrt == row.wrt])
             row.diagnosis = _joined([when, *_sentences(broken)])
+        elif row.diagnosis.startswith(UNEXPLAINED):
+            row.diagnosis = _joined([row.diagnosis, *_sentences(broken)])
         row.verdict = worst(row.verdict, *(finding.verdict for finding in broken))
     _only_some(rows)
 

@@ -142,7 +142,7 @@ SAID = {
     "ties and zeros": "wrong only for ties and values half of which are zero",
     "hard-coded dimension": "other_shapes: for n=1: off by a factor of 7",
     "tail of a tile": "wrong at 11 of 19 shapes",
-    "upstream ignored": "no simple explanation",
+    "upstream ignored": "linear_in_upstream: the gradient by x does not depend on the upstream gradient",
     "non-contiguous input": "wrong only for transposed inputs, strided inputs and expanded inputs",
     "non-contiguous upstream": "wrong only for a transposed upstream gradient, a strided upstream gradient",
     "transpose": "the right numbers, transposed and read into shape (5, 7)",

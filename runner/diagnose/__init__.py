@@ -28,7 +28,9 @@ from runner.diagnose.terms import (
 )
 from runner.diagnose.words import instead, listed, of_all
 
-__all__ = ["diagnose", "summarise"]
+__all__ = ["UNEXPLAINED", "diagnose", "summarise"]
+
+UNEXPLAINED = "no simple explanation"
 
 HYPOTHESES: tuple[Callable[[Evidence], str | None], ...] = (
     mismatch,
@@ -86,4 +88,4 @@ def _right(evidence: Evidence) -> str:
 
 def _unexplained(evidence: Evidence) -> str:
     differ = of_all(evidence.count, evidence.truth.numel())
-    return f"no simple explanation: {differ} differ, the worst at {listed(evidence)}{instead(evidence)}"
+    return f"{UNEXPLAINED}: {differ} differ, the worst at {listed(evidence)}{instead(evidence)}"
