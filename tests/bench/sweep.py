@@ -18,7 +18,7 @@ from runner.environment import ROOT
 from runner.experiment import run
 from tests.registry import specification
 
-ROUNDS = 3
+ROUNDS = 5
 MANY = 100_000
 QUICK = ["timing=off", "check.level=off", "quiet=true"]
 SMALL = ["experiment=linear_mse", *QUICK]
