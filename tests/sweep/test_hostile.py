@@ -16,15 +16,15 @@ EXPECTED = {
     "exit": ("crashed", "the process exited with status 3"),
     "leave": ("crashed", "the code exits with sys.exit(4)"),
     "segfault": ("crashed", "the process was killed by SIGSEGV"),
-    "sleep": ("timeout", "ran longer than limits.timeout_s=3"),
-    "hang": ("timeout", "ran longer than limits.timeout_s=3"),
+    "sleep": ("timeout", "ran longer than limits.timeout_s=8"),
+    "hang": ("timeout", "ran longer than limits.timeout_s=8"),
     "allocate": ("crashed", "out of memory: more than limits.memory_gb=1"),
 }
 
 
 def test_each_point_has_its_own_status_on_workers(run: Run) -> None:
     moods = ",".join(mood for mood in EXPECTED if mood != "leave")
-    limits = ["limits.timeout_s=3", "limits.memory_gb=1"]
+    limits = ["limits.timeout_s=8", "limits.memory_gb=1"]
     outcome = run("-m", *HOSTILE, f"params.mood={moods}", "seed=1", "workers=2", *limits, *QUICK)
     assert outcome.status == 1
     found = {row["params"].removeprefix("mood="): (row["status"], row["error"] or "") for row in outcome.rows}
@@ -38,11 +38,11 @@ def test_each_point_has_its_own_status_on_workers(run: Run) -> None:
 def test_exceptions_and_time_limits_are_survived_in_this_process(run: Run) -> None:
     began = time.monotonic()
     moods = "raise,leave,sleep,good"
-    outcome = run("-m", *HOSTILE, f"params.mood={moods}", "limits.timeout_s=3", *QUICK)
+    outcome = run("-m", *HOSTILE, f"params.mood={moods}", "limits.timeout_s=8", *QUICK)
     assert [(row["status"], row["error"] or "") for row in outcome.rows] == [
         EXPECTED[mood] for mood in moods.split(",")
     ]
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 40
 
 
 @pytest.mark.parametrize("retry", [True, False])
