@@ -50,6 +50,8 @@ def identical_bits(one: Tensor, other: Tensor) -> bool:
     """Tell whether two tensors hold the same bits: -0.0 is not 0.0, and a NaN is the same NaN."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
+    if one.is_complex():
+        one, other = torch.view_as_real(one), torch.view_as_real(other)
     bits = INTEGERS[one.element_size()]
     return torch.equal(one.view(bits), other.to(one.device).view(bits))
 

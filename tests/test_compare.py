@@ -39,6 +39,20 @@ def test_identical_bits_compares_shape_and_dtype_first() -> None:
 
 
 @pytest.mark.parametrize(
+    "dtype", [torch.bool, torch.int64, torch.bfloat16, torch.complex64, torch.complex128]
+)
+def test_identical_bits_of_every_kind(dtype: torch.dtype) -> None:
+    numbers = torch.tensor([0, 1, 1]).to(dtype)
+    assert identical_bits(numbers, numbers.clone())
+    assert not identical_bits(numbers, numbers.flip(0))
+
+
+def test_a_difference_in_the_digits_that_overflow_is_counted() -> None:
+    errors = measure(tensor(INF, 2.0, dtype=torch.float16), tensor(1e5, 2.0, dtype=torch.float64))
+    assert (errors.nonfinite, errors.worst_index, errors.size) == (1, (0,), 1e5)
+
+
+@pytest.mark.parametrize(
     ("found", "truth", "error", "nonfinite"),
     [
         ((1.0, 2.5), (1.0, 2.0), 0.5, 0),

@@ -4,7 +4,7 @@ The scheduler is Dask's. On this machine its workers are threads, for points run
 anyway (`supervise`); elsewhere they are whatever `dask worker` started.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # in older versions of Dask, Future is not generic
 
 import logging
 import pickle
