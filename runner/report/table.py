@@ -55,7 +55,7 @@ def print_rows(rows: Sequence[Row], out: Console, *, explained: Sequence[Row] = 
             _number(row.max_abs_error, ".3g"),
             _number(row.manual_ms, ".4f"),
             _number(row.autograd_ms, ".4f"),
-            _number(row.speedup, ".2f", "x"),
+            _number(row.speedup, ".2f" if (row.speedup or 1) >= 0.1 else ".1g", "x"),
         )
     out.print(table)
     elsewhere = [vars(row) for row in explained]
