@@ -10,6 +10,7 @@ import psutil
 
 from runner import app, experiment, report
 from runner.record import Row
+from runner.report import csv
 from runner.spec import Spec
 from runner.sweep import attempt
 
@@ -64,6 +65,7 @@ def main() -> None:
         app.main()
     finally:
         ms = (SEEN["ended"] - SEEN["began"]) / int(points) * 1e3
+        assert Path(folder, csv.NAME).read_bytes().count(b"\n") == 4 * int(points) + 1, "a row is missing"
         print(_memory_mb() - SEEN["after_1000"], SEEN["csv_s"], ms)
 
 

@@ -1,8 +1,9 @@
-"""`python -m tests.bench.paced ARGUMENTS`: run a sweep here, and print its milliseconds a point.
+"""`python -m tests.bench.paced ARGUMENTS`: run a sweep here; print ms a point, of its experiments and in all.
 
 The clock runs from the end of the first eighth of the points, when every worker is at work, to the last.
 """
 
+import statistics
 import sys
 import time
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from runner import app
 from runner.sweep import ledger
 
 ENDED: list[float] = []
+SECONDS: list[float] = []  # of each point's experiment
 APPEND = ledger.Ledger.append
 
 
@@ -20,6 +22,7 @@ def timed(records: ledger.Ledger, record: Mapping[str, Any]) -> None:
     APPEND(records, record)
     if record["event"] in ledger.FINISHED:
         ENDED.append(time.perf_counter())
+        SECONDS.append(record["seconds"])
 
 
 def main() -> None:
@@ -30,7 +33,8 @@ def main() -> None:
         app.main()
     finally:
         first = len(ENDED) // 8
-        print((ENDED[-1] - ENDED[first]) / (len(ENDED) - 1 - first) * 1e3)
+        total = (ENDED[-1] - ENDED[first]) / (len(ENDED) - 1 - first)
+        print(statistics.mean(SECONDS[first + 1 :]) * 1e3, total * 1e3)
 
 
 if __name__ == "__main__":

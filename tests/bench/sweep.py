@@ -5,18 +5,14 @@ sweeps that are compared take turns. The 100,000 points run with an experiment t
 beforehand: what is measured is the sweep's own time and memory.
 """
 
-import dataclasses
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import pandas as pd
 
 from runner.environment import ROOT
-from runner.experiment import run
-from tests.registry import specification
 
 ROUNDS = 5
 MANY = 100_000
@@ -34,11 +30,11 @@ SWEEPS = {
 
 def measure() -> pd.DataFrame:
     """Return one row for each figure, with its limit."""
-    ms = _ms_a_point()
+    ms, of_experiments = _ms_a_point()
     growth, csv_s, many_ms = _many()
     rows = [
         ("linear_mse, grid: ms a point", ms["grid"], "<= 3"),
-        ("linear_mse, of which the experiment itself: ms", _ms_of_run(), ""),
+        ("linear_mse, of which the experiment itself: ms", of_experiments["grid"], ""),
         ("linear_mse, stock Hydra: ms a point", ms["stock"], ""),
         ("grid over stock: points a second", ms["stock"] / ms["grid"], ">= 50"),
         (f"{MANY} points, experiment apart: ms a point", many_ms, ""),
@@ -51,13 +47,17 @@ def measure() -> pd.DataFrame:
     return table.assign(measured=[float(f"{value:.3g}") for value in table["measured"]])
 
 
-def _ms_a_point() -> dict[str, float]:
-    """Return the medians of several runs of each sweep, which take turns."""
-    times: dict[str, list[float]] = {name: [] for name in SWEEPS}
+def _ms_a_point() -> tuple[dict[str, float], dict[str, float]]:
+    """Return the medians of several runs of each sweep, which take turns: in all, and of the experiments."""
+    total: dict[str, list[float]] = {name: [] for name in SWEEPS}
+    inside: dict[str, list[float]] = {name: [] for name in SWEEPS}
     for _ in range(ROUNDS):
         for name, arguments in SWEEPS.items():
-            times[name].append(float(_run("tests.bench.paced", *arguments)[-1]))
-    return {name: statistics.median(measured) for name, measured in times.items()}
+            *_, one, other = _run("tests.bench.paced", *arguments)
+            inside[name].append(float(one))
+            total[name].append(float(other))
+    medians = ({name: statistics.median(found) for name, found in times.items()} for times in (total, inside))
+    return next(medians), next(medians)
 
 
 def _run(module: str, *arguments: str) -> list[str]:
@@ -69,16 +69,6 @@ def _run(module: str, *arguments: str) -> list[str]:
             command, check=True, capture_output=True, text=True, cwd=folder, env=environment
         )
         return done.stdout.split()
-
-
-def _ms_of_run() -> float:
-    """Return what the experiment takes without any sweep around it."""
-    spec, times = dataclasses.replace(specification("linear_mse"), check="off"), []
-    for _ in range(300):
-        began = time.perf_counter()
-        run(spec)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times[100:]) * 1e3
 
 
 def _many() -> tuple[float, float, float]:
