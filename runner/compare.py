@@ -209,11 +209,9 @@ def accuracy_bound(size: float, dtype: torch.dtype, terms: int, autograd_error: 
     """Return the largest error that a dtype excuses: min(3 e_auto, 4um + 4 sqrt(n) u_acc m) + 2um + 4 tiny.
 
     m is the `size` of the truth, max|t|, n the number of terms that are summed, u_acc the accumulator's unit
-    roundoff.
-    Autograd's own error helps only up to the cap, so that its faults are not inherited.
+    roundoff. Autograd's own error helps only up to the cap, so that its faults are not inherited.
     """
-    info, m = torch.finfo(dtype), size
-    u = unit_roundoff(dtype)
+    info, u, m = torch.finfo(dtype), unit_roundoff(dtype), size
     cap = 4 * u * m + 4 * math.sqrt(terms) * min(u, ACCUMULATOR_ROUNDOFF) * m
     helped = min(3 * autograd_error, cap) if autograd_error == autograd_error else cap
     return helped + 2 * u * m + 4 * info.smallest_normal * info.eps
