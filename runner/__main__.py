@@ -1,6 +1,6 @@
 """`python -m runner`."""
 
-from runner.app import main
+from runner.command.app import main
 
 if __name__ == "__main__":
     main()

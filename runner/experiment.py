@@ -6,14 +6,18 @@ from typing import Any
 
 import torch
 
-from runner import compare, findings, judge, reference, timing
+from runner import compare
+from runner.case.case import Case
+from runner.case.inputs import seeded
+from runner.case.spec import Spec, draw
 from runner.checks import Subject, examine
+from runner.clock import timing
 from runner.environment import environment
 from runner.errors import FormulaError, reason
-from runner.inputs import Case, seeded
-from runner.judge import Found, References
+from runner.judge import findings, reference
+from runner.judge import verdict as judge
+from runner.judge.verdict import Found, References
 from runner.record import Row, columns, spelled
-from runner.spec import Spec, draw
 
 
 def run(spec: Spec) -> list[Row]:

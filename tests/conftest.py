@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from runner import app, formula
-from runner.formula import Formula, register
+from runner.command import app
+from runner.formula import Formula, register, registry
 from runner.report import csv
 
 
@@ -67,7 +67,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def own_formulas() -> Iterator[None]:
     """Let a test register formulas of its own, and forget them afterwards."""
     yield
-    formula.forget({*formula.registered()} - {*formula._modules()})
+    registry.forget({*registry.registered()} - {*registry._modules()})
 
 
 Plant = Callable[..., Formula]
@@ -85,7 +85,7 @@ def plant() -> Iterator[Plant]:
 
     yield one
     for made in planted:
-        formula._registry.pop(made.name, None)
+        registry._registry.pop(made.name, None)
 
 
 def _shapes(m: int, n: int) -> dict[str, tuple[int, ...]]:

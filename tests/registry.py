@@ -6,11 +6,12 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from runner.app import CONF, experiments
-from runner.config import Config, register_with_hydra
+from runner.case.resolve import resolve
+from runner.case.spec import Spec
+from runner.command.app import CONF, experiments
+from runner.command.schema import register_with_hydra
 from runner.formula import lookup, names
-from runner.resolve import resolve
-from runner.spec import Spec
+from runner.settings import Config
 
 EXPERIMENTS = experiments()
 FORMULAS = names()

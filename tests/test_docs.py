@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import formula
+from runner.formula import registry
 from tests.conftest import Run
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +20,7 @@ def marked_blocks(document: str) -> dict[str, str]:
 def test_a_formula_is_one_file_and_one_yaml_outside_the_repository(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formula, "_registry", {**formula._registry})
+    monkeypatch.setattr(registry, "_registry", {**registry._registry})
     blocks = marked_blocks("CONTRIBUTING.md")
     (tmp_path / "my_conf/experiment").mkdir(parents=True)
     (tmp_path / "my_conf/experiment/quadratic_form.yaml").write_text(blocks["quadratic_form.yaml"])

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from runner import timing
-from runner.config import Timing
+from runner.case.spec import draw
+from runner.clock import timing
 from runner.environment import environment
 from runner.experiment import run
-from runner.reference import jacobians, rounding_floor
-from runner.spec import draw
+from runner.judge.reference import jacobians, rounding_floor
+from runner.settings import Timing
 from tests.registry import specification
 
 CLOCKS = {"manual_ms", "manual_iqr_ms", "autograd_ms", "autograd_iqr_ms", "forward_ms", "speedup"}
@@ -86,7 +86,7 @@ def test_clocks_take_turns_and_measure_what_they_are_given() -> None:
 
 @pytest.mark.parametrize("distribution", ["uniform", "normal"])
 def test_scale_and_offset(distribution: str) -> None:
-    from runner.config import Inputs
+    from runner.settings import Inputs
 
     plain = draw(specification("mse", inputs=Inputs(distribution))).inputs["y"]
     moved = draw(specification("mse", inputs=Inputs(distribution, scale=2.0, offset=100.0))).inputs["y"]

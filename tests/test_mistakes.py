@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from runner.config import Check, Config, Inputs
+from runner.case.resolve import resolve
 from runner.experiment import run
 from runner.record import Row
-from runner.resolve import resolve
+from runner.settings import Check, Config, Inputs
 from tests.conftest import Plant
 
 Gradients = dict[str, Tensor]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from runner.case.spec import draw
 from runner.experiment import run
-from runner.spec import draw
 from tests.registry import specification
 
 

@@ -5,13 +5,14 @@ import dataclasses
 import pytest
 import torch
 
-from runner import manual, reference
+from runner.case.case import Case
+from runner.case.inputs import draw_inputs
+from runner.case.spec import DTYPES, draw, draw_edge
 from runner.compare import correctness_bound, magnitude, max_abs_error
-from runner.draw import Draw
 from runner.experiment import run
 from runner.formula import lookup
-from runner.inputs import Case, draw_inputs
-from runner.spec import DTYPES, draw, draw_edge
+from runner.formula.draw import Draw
+from runner.judge import manual, reference
 from tests.registry import EXPERIMENTS, FORMULAS, configuration, specification
 
 RIGHT = {"exact", "correct", "inaccurate"}

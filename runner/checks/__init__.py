@@ -11,7 +11,7 @@ import pkgutil
 from functools import cache
 
 from runner.checks.subject import LEVELS, Check, Subject, registered
-from runner.findings import Finding
+from runner.judge.findings import Finding
 
 __all__ = ["LEVELS", "Check", "Finding", "Subject", "checks", "examine"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from runner.checks.subject import Subject, changed, check
-from runner.findings import Finding
+from runner.judge.findings import Finding
 
 
 @check("quick")

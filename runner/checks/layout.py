@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from runner.case.case import Case
+from runner.case.inputs import sampled_names
+from runner.case.spec import draw
 from runner.checks.subject import Subject, check
-from runner.findings import Finding
-from runner.inputs import Case, sampled_names
-from runner.sample import Sample
-from runner.spec import draw
+from runner.judge.findings import Finding
+from runner.judge.sample import Sample
 
 
 @check("full")

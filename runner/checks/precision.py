@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from runner import compare, reference
+from runner import compare
+from runner.case.case import Case
+from runner.case.spec import DTYPES, Spec, draw
 from runner.checks.subject import Subject, check
 from runner.errors import reason
-from runner.findings import Finding
-from runner.inputs import Case
+from runner.judge import reference
+from runner.judge.findings import Finding
 from runner.record import spelled
-from runner.spec import DTYPES, Spec, draw
 
 LARGER = 16  # times the small shape, where sums are long enough to show how they are kept
 VARIATIONS = ((1.0, 0.0), (1e-4, 0.0), (8.0, 0.0), (300.0, 0.0), (1.0, 1000.0))  # scale, offset

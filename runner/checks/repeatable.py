@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
-from runner import compare, manual
+from runner import compare
+from runner.case.case import Case
+from runner.case.spec import draw
 from runner.checks.subject import Subject, check
-from runner.findings import Finding
-from runner.inputs import Case
-from runner.spec import draw
+from runner.judge import manual
+from runner.judge.findings import Finding
 
 TIMES = 3
 

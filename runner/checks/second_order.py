@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import torch
 
+from runner.case.case import Case
+from runner.case.spec import draw
 from runner.checks.subject import Subject, check
 from runner.compare import max_abs_error
 from runner.errors import reason
-from runner.findings import Finding
-from runner.inputs import Case
-from runner.sample import Sample
-from runner.spec import draw
+from runner.judge.findings import Finding
+from runner.judge.sample import Sample
 
 
 @check("full")

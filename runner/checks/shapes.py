@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from runner.case.spec import Spec
 from runner.checks.subject import Subject, check
-from runner.findings import Finding
 from runner.formula import Formula, Shape
-from runner.sample import Sample
-from runner.spec import Spec
+from runner.judge.findings import Finding
+from runner.judge.sample import Sample
 
 SIZES = (1, 2, 3, 4, 7, 8, 17, 33, 67)  # one, primes, powers of two, and beyond them: a tile's tail
 

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner import compare, manual, reference
+from runner import compare
+from runner.case.case import Case
+from runner.case.spec import Spec, draw, drawn
 from runner.diagnose import diagnose
 from runner.errors import reason
-from runner.findings import Finding, Outcome
 from runner.formula import Shape
-from runner.inputs import Case
-from runner.sample import Sample
-from runner.spec import Spec, draw, drawn
+from runner.judge import manual, reference
+from runner.judge.findings import Finding, Outcome
+from runner.judge.sample import Sample
 
 LEVELS = ("off", "quick", "full")
 MOST_OF_A_JACOBIAN = 2**18  # elements

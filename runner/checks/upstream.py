@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import torch
 
+from runner.case.spec import draw
 from runner.checks.subject import Subject, check
 from runner.compare import identical_bits, magnitude, max_abs_error, mismatch, unit_roundoff
-from runner.findings import Finding
-from runner.spec import draw
+from runner.judge.findings import Finding
 
 MIXED = "2u - 3v"
 ROUNDING = 1e3  # unit roundoffs of a gradient, whose own size a wrong one may have far beyond the truth's

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from runner.case.spec import draw, draw_edge
 from runner.checks.subject import Subject, check
-from runner.findings import Finding
-from runner.sample import Sample
-from runner.spec import draw, draw_edge
+from runner.judge.findings import Finding
+from runner.judge.sample import Sample
 
 REGIMES = {
     "normal": "normal values",

@@ -7,14 +7,15 @@ from rich.console import Console
 from rich.padding import Padding
 from torch import Tensor
 
-from runner import manual, reference
+from runner.case.case import Case
+from runner.case.inputs import seeded
+from runner.case.spec import Spec, draw
 from runner.compare import max_abs_error
 from runner.errors import reason
 from runner.formula import lookup
-from runner.inputs import Case, seeded
+from runner.judge import manual, reference
 from runner.record import spelled
 from runner.report.table import console
-from runner.spec import Spec, draw
 
 
 def show(spec: Spec) -> None:

@@ -1,9 +1,12 @@
-"""`python -m runner.selftest`."""
+"""`python -m runner.selftest`: what `handgrad selftest` does."""
 
 import sys
 
-from runner.cli import main
+from runner.errors import UserError
+from runner.selftest.command import main
 
 if __name__ == "__main__":
-    sys.argv.insert(1, "selftest")
-    main()
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as error:
+        sys.exit(f"error: {error}")

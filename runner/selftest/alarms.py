@@ -4,13 +4,13 @@ import dataclasses
 import itertools
 from dataclasses import dataclass
 
+from runner.case.spec import DTYPES, Spec
 from runner.experiment import run
 from runner.record import Row, spelled
 from runner.selftest.judge import levels
 from runner.selftest.rivals import RIVALS, catches
 from runner.selftest.settings import shapes
 from runner.selftest.targets import targets
-from runner.spec import DTYPES, Spec
 
 RIGHT = ("exact", "correct", "inaccurate")
 SIZES = (1, 2, 3, 17)

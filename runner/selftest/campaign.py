@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from runner.inputs import Case
+from runner.case.case import Case
+from runner.formula.signature import Function
 from runner.record import spelled
 from runner.selftest import judge, mutate, wrappers
 from runner.selftest.equivalence import Difference, Laboratory
@@ -17,7 +18,6 @@ from runner.selftest.rivals import RIVALS, catches
 from runner.selftest.settings import variations
 from runner.selftest.targets import targets
 from runner.selftest.wrappers import NotApplicable
-from runner.signature import Function
 
 PLANTED, EQUIVALENT, NOT_APPLICABLE, DOES_NOT_RUN = "planted", "equivalent", "not applicable", "does not run"
 

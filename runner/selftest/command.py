@@ -36,8 +36,8 @@ def natural(text: str) -> int:
 def main(arguments: Sequence[str]) -> int:
     """Run the self-test and print it; return 0 if all was caught and nobody falsely accused, else 1."""
     options = parser().parse_args(arguments)
-    from runner.report import selftest as report
     from runner.report.table import console
+    from runner.selftest import report as report
     from runner.selftest.campaign import judges
 
     result = run(options)
@@ -57,8 +57,8 @@ def run(options: argparse.Namespace) -> Any:
 
     Raises UserError for a formula or a class that does not exist.
     """
-    from runner.report.selftest import Result
     from runner.selftest.mistake import KINDS
+    from runner.selftest.report import Result
     from runner.selftest.targets import targets
 
     for kind in options.classes:

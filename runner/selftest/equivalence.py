@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner import manual, reference
+from runner.case.case import Case
+from runner.case.spec import draw
 from runner.errors import reason
-from runner.inputs import Case
+from runner.formula.signature import Function
+from runner.judge import manual, reference
 from runner.selftest.measure import Measured, call, differs, measure, observe, same_bits, slight, worse
 from runner.selftest.mistake import Target
 from runner.selftest.probes import REGIMES, probes
 from runner.selftest.second import second_derivative
 from runner.selftest.settings import MOST_ELEMENTS, shapes
-from runner.signature import Function
-from runner.spec import draw
 
 LowPrecision = tuple[str, Case, dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]
 LOW = ("float32", "bfloat16", "float16")

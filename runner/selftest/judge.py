@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from runner.checks import LEVELS
 from runner.experiment import run
+from runner.formula.signature import Function
 from runner.record import Row
 from runner.selftest.mistake import ACCURACY, Target, planted
-from runner.signature import Function
 
 RIGHT = ("exact", "correct")
 IN_EVERY_DTYPE = (*ACCURACY, "wrong dtype")

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner import manual
+from runner.case.case import Case
 from runner.compare import identical_bits
 from runner.errors import reason
-from runner.inputs import Case
+from runner.formula.signature import Function, signature
+from runner.judge import manual
 from runner.selftest.probes import Probe, outcome
-from runner.signature import Function, signature
 
 NOISE = 1e3  # times what the inputs' last bits do, and still the same result
 ROUNDINGS = 16  # unit roundoffs of an error that nobody would call a loss of accuracy

@@ -9,12 +9,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from runner import formula as registry
-from runner import manual, reference
-from runner.formula import Formula
-from runner.inputs import Case
-from runner.signature import Function
-from runner.spec import Spec, draw
+from runner.case.case import Case
+from runner.case.spec import Spec, draw
+from runner.formula import Formula, registry
+from runner.formula.signature import Function
+from runner.judge import manual, reference
 
 ACCURACY = ("low-precision accumulation", "cancellation", "overflow")
 """Mistakes of the arithmetic: the mathematics is right, and a dtype shows them as `inaccurate`."""

@@ -11,12 +11,12 @@ from functools import cache
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
+from runner.case.case import Case
 from runner.errors import reason
-from runner.inputs import Case
+from runner.formula.signature import Function
 from runner.selftest.mistake import Mistake, Target
 from runner.selftest.operators import OPERATORS
 from runner.selftest.operators.calls import MOVES, REDUCTIONS
-from runner.signature import Function
 
 AXES = (*REDUCTIONS, *MOVES, "flatten", "unflatten", "unsqueeze", "squeeze", "split", "cat", "triu", "tril")
 """Calls whose whole numbers are axes, which an operator of their own changes."""

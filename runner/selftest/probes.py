@@ -8,15 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner import manual
-from runner.config import Inputs
-from runner.draw import Draw
+from runner.case.case import Case
+from runner.case.inputs import draw_inputs
+from runner.case.spec import Spec, draw, draw_edge
 from runner.formula import Formula
-from runner.inputs import Case, draw_inputs
+from runner.formula.draw import Draw
+from runner.judge import manual
 from runner.selftest.layouts import expanded, strided, transposed
 from runner.selftest.mistake import Target
 from runner.selftest.settings import MOST_ELEMENTS, shapes
-from runner.spec import Spec, draw, draw_edge
+from runner.settings import Inputs
 
 REGIMES = {
     "uniform": Inputs("uniform"),

@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner import reference
-from runner.inputs import Case, seeded
+from runner.case.case import Case
+from runner.case.inputs import seeded
+from runner.case.spec import draw
+from runner.formula.signature import Function, signature
+from runner.judge import reference
 from runner.selftest.mistake import Target
-from runner.signature import Function, signature
-from runner.spec import draw
 
 Rival = Callable[[Target, Function], bool]  # whether it accepts
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from runner.formula.signature import Function, signature
 from runner.selftest.mistake import Target
-from runner.signature import Function, signature
 
 
 def second_derivative(target: Target, function: Function) -> dict[str, Tensor] | None:

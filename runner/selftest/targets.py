@@ -6,12 +6,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from runner.config import Config, Timing
+from runner.case.resolve import resolve
+from runner.case.spec import Spec
 from runner.errors import UserError, unknown
 from runner.formula import lookup, names
-from runner.resolve import resolve
 from runner.selftest.mistake import Target
-from runner.spec import Spec
+from runner.settings import Config, Timing
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 
 import torch
 
+from runner.case.spec import Spec
 from runner.errors import reason, too_long
 from runner.experiment import run
-from runner.plugins import load
+from runner.formula.plugins import load
 from runner.record import Row
-from runner.spec import Spec
 from runner.sweep.job import lost, packed
 
 

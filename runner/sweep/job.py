@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.case.spec import Spec
 from runner.experiment import _common, refused
 from runner.record import Row
-from runner.spec import Spec
 
 EMPTY = vars(Row())
 SEVERITY = ("completed", "failed", "timeout", "crashed")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.spec import Spec
+from runner.case.spec import Spec
 from runner.sweep import ledger
 from runner.sweep.grid import Grid, Point
 from runner.sweep.job import Job

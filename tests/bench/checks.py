@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from runner import manual
+from runner.case.spec import Spec, draw
 from runner.experiment import run
-from runner.reference import Graph, in_float64
-from runner.spec import Spec, draw
+from runner.judge import manual
+from runner.judge.reference import Graph, in_float64
 from tests.registry import EXPERIMENTS, specification
 
 ROUNDS = 7

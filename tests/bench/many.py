@@ -8,10 +8,11 @@ from typing import Any
 
 import psutil
 
-from runner import app, experiment, report
+from runner import experiment, report
+from runner.case.spec import Spec
+from runner.command import app
 from runner.record import Row
 from runner.report import csv
-from runner.spec import Spec
 from runner.sweep import attempt
 
 SEEN: dict[str, Any] = {

@@ -13,9 +13,9 @@ from typing import Any
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 
-from runner import app
+from runner.command import app, session
 from runner.report import progress
-from runner.sweep import attempt, ledger, session
+from runner.sweep import attempt, ledger
 
 IMPORTED = progress, session
 ENDED: list[float] = []

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from runner import checks
-from runner.config import Check, Config
+from runner.case.resolve import resolve
 from runner.experiment import run
 from runner.record import Row
-from runner.resolve import resolve
+from runner.settings import Check, Config
 from tests.conftest import Plant
 from tests.registry import EXPERIMENTS, specification
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from torch import Tensor
 
+from runner.case.spec import DTYPES
 from runner.function import register_function
-from runner.spec import DTYPES
 from tests.conftest import Run
 from tests.published import references
 

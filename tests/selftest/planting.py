@@ -2,11 +2,11 @@
 
 from functools import cache
 
+from runner.formula.signature import Function
 from runner.selftest import mutate, wrappers
 from runner.selftest.equivalence import Laboratory
 from runner.selftest.mistake import Mistake, Target
 from runner.selftest.targets import targets
-from runner.signature import Function
 
 
 @cache

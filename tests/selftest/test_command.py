@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import cli
+from runner.command import cli
 from runner.selftest.mistake import KINDS
 
 SMALL = ["selftest", "--formula", "mse", "relu", "dot_product", "--max-per-derivation", "8", "--seeds", "2",
@@ -79,8 +79,8 @@ def test_run_is_the_hydra_app_with_and_without_its_name(
 @pytest.mark.parametrize("arguments", [["--help"], ["selftest", "--help"], ["run", "--help"]])
 def test_help_imports_no_torch(arguments: list[str]) -> None:
     code = (
-        "import sys, runner.cli\n"
-        "try:\n    runner.cli.main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        "import sys\nfrom runner.command.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
         "assert not {'torch', 'pandas'} & {*sys.modules}"
     )
     done = subprocess.run(

@@ -2,8 +2,8 @@
 
 import torch
 
-from runner import manual
 from runner.formula import lookup, names
+from runner.judge import manual
 from runner.selftest.mistake import planted
 from tests.selftest.planting import source_mistakes, target
 

@@ -18,7 +18,7 @@ from distributed import Client
 from runner.report import csv
 from runner.sweep import ledger
 from tests.conftest import Run
-from tests.test_imports import ROOT
+from tests.test_layers import ROOT
 
 POINTS = 300
 QUICK = ["timing=off", "check.level=off", "threads=1"]

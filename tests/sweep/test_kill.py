@@ -15,7 +15,7 @@ import pytest
 
 from runner.report import csv
 from runner.sweep import ledger
-from tests.test_imports import ROOT
+from tests.test_layers import ROOT
 
 POINTS = 300
 SWEEP = ["-m", "experiment=mse,dot_product", f"seed=range({POINTS // 2})", "timing=off", "check.level=off"]

@@ -20,7 +20,7 @@ from runner.sweep import ledger
 from runner.sweep.job import cells, command, packed
 from runner.sweep.plan import statuses
 from tests.conftest import Run
-from tests.test_imports import ROOT
+from tests.test_layers import ROOT
 
 QUICK = ["timing=off", "check.level=off"]
 SWEEP = ["-m", "experiment=mse,dot_product", "seed=range(20)", *QUICK]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import formula
+from runner.formula import registry
+from runner.formula.source import fingerprint
 from runner.report import csv
 from runner.report.__main__ import main
-from runner.source import fingerprint
 from runner.sweep import ledger
 from tests.conftest import Run
 
@@ -70,7 +70,7 @@ def test_a_changed_formula_is_run_again_and_its_old_record_stays(
     for factor in ("1", "2", "1"):
         (tmp_path / "changing.py").write_text(FORMULA.replace("FACTOR", factor))
         with monkeypatch.context() as patch:  # as if each command were a process of its own
-            patch.setattr(formula, "_registry", {**formula._registry})
+            patch.setattr(registry, "_registry", {**registry._registry})
             run(*command)
         for name in [name for name in sys.modules if name.endswith(".changing")]:
             del sys.modules[name]

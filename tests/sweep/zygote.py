@@ -13,8 +13,8 @@ import time
 import torch
 
 from runner import experiment, report
-from runner.app import main
-from runner.sweep import session
+from runner.command import session
+from runner.command.app import main
 
 torch.set_num_threads(1)
 IMPORTED = experiment, report, session

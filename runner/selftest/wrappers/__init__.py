@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from runner.formula.signature import Function
 from runner.selftest.mistake import Mistake, Target
-from runner.signature import Function
 
 Values = dict[str, Any]  # what a derivation is called with, by argument name
 Gradients = dict[str, Tensor]

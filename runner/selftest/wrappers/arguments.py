@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner.inputs import Case
+from runner.case.case import Case
+from runner.formula.signature import Function
 from runner.selftest.mistake import Mistake, Target, floating, same
 from runner.selftest.wrappers import Body, Gradients, NotApplicable, Values, wrapped, wrapper
-from runner.signature import Function
 
 
 def substitutions(target: Target) -> Iterator[Mistake | NotApplicable]:

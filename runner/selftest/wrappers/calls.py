@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from runner.formula.signature import Function
 from runner.selftest.mistake import Target, floating
 from runner.selftest.wrappers import Body, Gradients, Values, wrapper
-from runner.signature import Function
 
 
 @wrapper("non-determinism")

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from runner.formula.signature import Function
 from runner.selftest.mistake import Target, floating
 from runner.selftest.second import second_derivative
 from runner.selftest.wrappers import Body, Gradients, Values, changed_gradients, wrapper
-from runner.signature import Function
 
 
 @changed_gradients("missing broadcast sum")

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from runner.formula.signature import Function
 from runner.selftest.mistake import Target
 from runner.selftest.wrappers import Body, Gradients, Values, changed_gradients, wrapper
-from runner.signature import Function
 
 
 @changed_gradients("algebra")

@@ -1,0 +1,1 @@
+"""From settings to tensors: the specification of an experiment, and the case that it makes."""

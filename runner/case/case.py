@@ -1,0 +1,89 @@
+"""A case: one formula at concrete tensors, everything a gradient is checked on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runner.compare import magnitude
+from runner.formula.formula import Formula
+
+
+@dataclass(frozen=True)
+class Case:
+    """One formula at concrete tensors: inputs by name, hyper-parameters, upstream gradients by output."""
+
+    formula: Formula
+    inputs: Mapping[str, Tensor]
+    params: Mapping[str, Any]
+    upstream: Mapping[str, Tensor]
+
+    @property
+    def differentiable(self) -> list[str]:
+        """The inputs that have a gradient: floating, and not held constant."""
+        return [
+            name
+            for name, value in self.inputs.items()
+            if value.is_floating_point() and name not in self.formula.constants
+        ]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Case":
+        """Apply a function to every floating tensor, constants and upstream included."""
+
+        def changed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {n: change(t) if t.is_floating_point() else t for n, t in tensors.items()}
+
+        return Case(self.formula, changed(self.inputs), self.params, changed(self.upstream))
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> "Case":
+        """Move every tensor, and round the floating ones to a dtype."""
+
+        def moved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {
+                n: t.to(device, dtype) if t.is_floating_point() else t.to(device) for n, t in tensors.items()
+            }
+
+        return Case(self.formula, moved(self.inputs), self.params, moved(self.upstream))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the floating inputs."""
+        return next(
+            (t.dtype for t in self.inputs.values() if t.is_floating_point()), torch.get_default_dtype()
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return next(iter(self.inputs.values())).device
+
+    @property
+    def terms(self) -> int:
+        """No fewer terms than any sum in the gradient has: every number that goes in."""
+        return sum(tensor.numel() for tensor in (*self.inputs.values(), *self.upstream.values())) or 1
+
+    @cached_property
+    def upstream_size(self) -> float:
+        """The largest finite number in the upstream gradients."""
+        return max(map(magnitude, self.upstream.values()))
+
+    @cached_property
+    def results(self) -> dict[str, Tensor]:
+        """Outputs and saved intermediates of the plain forward, without a graph."""
+        with torch.no_grad():
+            return self.formula.apply(self.formula.forward, self.inputs, self.params)
+
+    def with_results(self, change: Callable[[Tensor], Tensor]) -> "Case":
+        """Return the case with every output and saved intermediate changed, the inputs left alone."""
+        changed = Case(self.formula, self.inputs, self.params, self.upstream)
+        changed.__dict__["results"] = {name: change(value) for name, value in self.results.items()}
+        return changed
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Everything that a derivation may ask for, by name."""
+        upstream = {f"grad_{name}": value for name, value in self.upstream.items()}
+        return {**self.params, **self.inputs, **self.results, **upstream}

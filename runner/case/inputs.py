@@ -1,0 +1,94 @@
+"""Seeded inputs for a formula, drawn or read from a file, and the case that they make."""
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from runner.case import tensors
+from runner.case.case import Case
+from runner.errors import FormulaError, unknown
+from runner.formula import Formula, Shape
+from runner.formula.draw import UPSTREAMS, Draw
+from runner.formula.signature import signature
+from runner.settings import Inputs
+
+
+def draw(
+    formula: Formula,
+    shape: Shape,
+    params: Mapping[str, Any],
+    *,
+    seed: int,
+    settings: Inputs | None = None,
+    upstream: str = "ones",
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Case:
+    """Draw inputs, then upstream gradients, and round and move both.
+
+    Where the settings name a file, inputs are read from it; `upstream="file"` reads upstream gradients too.
+    """
+    rng = Draw(seed, settings)
+    given = tensors.load(settings.file) if settings and settings.file else {}
+    read = {name: given[name] for name in formula.sizes(shape, params)} if given else None
+    inputs = read or draw_inputs(formula, shape, params, rng)
+    case = Case(formula, inputs, params, {}).to(device, dtype)
+    if upstream == "file":
+        grads = {name: given[f"grad_{name}"] for name in formula.outputs}
+    else:
+        grads = {name: UPSTREAMS[upstream](rng, case.results[name].shape) for name in formula.outputs}
+    return Case(formula, case.inputs, params, grads).to(device, dtype)
+
+
+def draw_inputs(formula: Formula, shape: Shape, params: Mapping[str, Any], rng: Draw) -> dict[str, Tensor]:
+    """Draw the inputs alone: first what the formula samples, then the others in the order of `shapes`."""
+    sizes = formula.sizes(shape, params)
+    sampled = _sampled(formula, rng, shape, params, sizes)
+    return {name: sampled[name] if name in sampled else rng.default(size) for name, size in sizes.items()}
+
+
+def sampled_names(formula: Formula, shape: Shape, params: Mapping[str, Any]) -> set[str]:
+    """Return the inputs that the formula draws itself, and whose values therefore are not free."""
+    return {*_sampled(formula, Draw(0), shape, params, formula.sizes(shape, params))}
+
+
+def _sampled(
+    formula: Formula,
+    rng: Draw,
+    shape: Shape,
+    params: Mapping[str, Any],
+    sizes: Mapping[str, tuple[int, ...]],
+) -> dict[str, Tensor]:
+    if formula.sample is None:
+        return {}
+    sampled = formula.sample(rng, **signature(formula.sample).pick({**params, **shape}))
+    for name, value in sampled.items():
+        if name not in sizes:
+            raise FormulaError(f"{formula.name}: sample: {unknown('input', name, sizes)}")
+        if tuple(value.shape) != tuple(sizes[name]):
+            raise FormulaError(
+                f"{formula.name}: sample draws {name} as {tuple(value.shape)}; shapes says {sizes[name]}"
+            )
+    return dict(sampled)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed Python, NumPy and torch, and put their generators back as they were."""
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes a millisecond without a GPU
+        if torch.cuda.is_available():
+            torch.cuda.manual_seed_all(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)

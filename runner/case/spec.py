@@ -1,0 +1,107 @@
+"""A frozen, validated specification of one experiment, made from the configuration before anything runs."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from runner.case import inputs
+from runner.case.case import Case
+from runner.formula import Edge, lookup
+from runner.formula.signature import signature
+from runner.formula.source import fingerprint
+from runner.settings import Inputs, Timing
+
+DTYPES = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """One experiment, as plain data: it can be hashed, pickled and written to a file."""
+
+    formula: str
+    experiment: str = ""
+    plugins: tuple[str, ...] = ()
+    derivations: tuple[str, ...] = ()
+    shape: Mapping[str, int | list[int]]
+    params: Mapping[str, Any]
+    seed: int = 42
+    device: str = "cpu"
+    dtype: str = "float32"
+    upstream: str = "ones"
+    inputs: Inputs = dataclasses.field(default_factory=Inputs)
+    file_digest: str = ""
+    check: str = "off"
+    second_order: bool = False
+    timing: Timing = dataclasses.field(default_factory=Timing)
+
+    @property
+    def distribution(self) -> str:
+        """Where inputs come from, in one word, as `normal*2+100` or `file:dump.npz`."""
+        if self.inputs.file:
+            return f"file:{Path(self.inputs.file).name}"
+        scale = f"*{self.inputs.scale:g}" if self.inputs.scale != 1 else ""
+        offset = f"{self.inputs.offset:+g}" if self.inputs.offset else ""
+        return f"{self.inputs.distribution}{scale}{offset}"
+
+    @cached_property
+    def point(self) -> str:
+        """A short hash of the settings alone: it stays when the formula's code changes."""
+        settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        text = json.dumps(settings, sort_keys=True, default=_plain)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def key(self) -> str:
+        """A short hash of everything that decides the result: the settings, and the formula's code."""
+        formula = lookup(self.formula)
+        functions = (formula.forward, *(formula.derivations[name] for name in self.derivations))
+        code = " ".join(map(fingerprint, dict.fromkeys(function.__module__ for function in functions)))
+        return hashlib.sha256(f"{self.point} {code}".encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    return vars(value) if dataclasses.is_dataclass(value) else str(value)
+
+
+def draw(spec: Spec) -> Case:
+    """Draw the inputs and the upstream gradients that a specification asks for."""
+    return inputs.draw(
+        lookup(spec.formula),
+        spec.shape,
+        spec.params,
+        seed=spec.seed,
+        settings=spec.inputs,
+        upstream=spec.upstream,
+        device=spec.device,
+        dtype=DTYPES[spec.dtype],
+    )
+
+
+def drawn(spec: Spec) -> Spec:
+    """Return the specification without its file of tensors, which fits no other shape."""
+    upstream = "normal" if spec.upstream == "file" else spec.upstream
+    return dataclasses.replace(spec, inputs=dataclasses.replace(spec.inputs, file=None), upstream=upstream)
+
+
+def draw_edge(spec: Spec, edge: Edge) -> Case:
+    """Draw the inputs of a degenerate case that the specification's formula states."""
+    changed = dataclasses.replace(
+        drawn(spec), shape={**spec.shape, **edge.shape}, params={**spec.params, **edge.params}
+    )
+    case = draw(changed)
+    if edge.inputs is None:
+        return case
+    replaced = edge.inputs(**signature(edge.inputs).pick({**case.params, **case.inputs}, rest=case.inputs))
+    return Case(case.formula, {**case.inputs, **replaced}, case.params, case.upstream)

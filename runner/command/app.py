@@ -1,0 +1,199 @@
+"""The Hydra application: `python -m runner`, and what surrounds it on the way in and out."""
+
+import gc
+import os
+import re
+import shutil
+import sys
+import traceback
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.command.explain import explained
+from runner.command.schema import register_with_hydra
+from runner.errors import StoppedError, UserError
+
+if TYPE_CHECKING:
+    from runner.case.spec import Spec
+    from runner.sweep.job import Job
+
+# Torch and pandas take seconds to import: help, completion and --cfg do without them, so whatever
+# needs them is imported where it is used.
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class Session(Callback):
+    """Follows one command through Hydra: checks its input before a folder exists, notes the folder."""
+
+    folder: Path | None = None
+    fail_on = "suspect_reference"
+    is_new = is_sweep = debug = quiet = False
+    held: ClassVar[ExitStack] = ExitStack()  # the folder of a sweep that one of Hydra's sweepers runs
+    done: ClassVar[set[int] | None] = None  # keys that such a sweep need not run again
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse bad input. Hydra takes an exception of a callback for a warning, so this one exits."""
+        Session._note(config, config.hydra.run.dir)
+        try:
+            specification(config)
+        except (UserError, OmegaConfBaseException) as error:
+            refuse(error)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note the sweep's folder; hold it, where the sweeper is one of Hydra's, which know no ledger."""
+        Session._note(config, config.hydra.sweep.dir)
+        Session.is_sweep = True
+        if config.hydra.runtime.choices["hydra/sweeper"] == "grid":
+            return
+        from runner.command.session import opened
+
+        try:
+            Session.held.enter_context(opened(Path(config.hydra.sweep.dir), config))
+        except (UserError, OSError) as error:
+            refuse(error)
+
+    @classmethod
+    def rest(cls) -> str:
+        """Say how what was not run yet can be run."""
+        if not cls.is_sweep:
+            return "Nothing was recorded"
+        return f"What is recorded is kept; the same command with hydra.sweep.dir={cls.folder} runs the rest"
+
+    @classmethod
+    def discard(cls) -> None:
+        """Remove the folder that this command made, where its points turn out to be bad input."""
+        from runner.sweep import ledger
+
+        empty = {"multirun.yaml", ledger.NAME, ledger.LOCK}
+        if not (cls.is_new and cls.folder and cls.folder.is_dir()):
+            return
+        if {path.name for path in cls.folder.iterdir()} <= empty:
+            with suppress(UserError), ledger.owned(cls.folder):
+                if not any("key" in record for record in ledger.read(cls.folder)):
+                    shutil.rmtree(cls.folder)
+
+    @classmethod
+    def _note(cls, config: DictConfig, folder: str) -> None:
+        cls.folder, cls.fail_on = Path(folder), config.fail_on
+        cls.is_new, cls.is_sweep = not cls.folder.exists(), False
+        cls.debug, cls.quiet = config.debug, config.quiet
+
+
+def specification(config: DictConfig) -> "Spec":
+    """Turn a composed configuration into a validated specification."""
+    from runner.case.resolve import resolve
+    from runner.command.compose import typed, without_hydra
+
+    choices = config.hydra.runtime.choices if "hydra" in config else HydraConfig.get().runtime.choices
+    return resolve(typed(without_hydra(config)), choices.get("experiment") or "")
+
+
+def experiments() -> list[str]:
+    """Return the names of the experiments in `conf/`."""
+    return sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+
+
+def task(config: DictConfig) -> None:
+    """Run one experiment and record its rows in the ledger of its folder."""
+    from runner.sweep import ledger
+    from runner.sweep.job import Job
+
+    gc.enable()
+    settings = HydraConfig.get()
+    if settings.mode == RunMode.MULTIRUN:
+        _one_of_many(config, Path(settings.sweep.dir), settings.job.num, list(settings.overrides.task))
+        return
+    spec, folder = specification(config), Path(settings.runtime.output_dir)
+    if config.show:
+        from runner.report.show import show
+
+        show(spec)
+    if (folder / ledger.NAME).exists():
+        ledger.append(folder, {"event": "fresh"})
+    _record(folder, Job(0, list(settings.overrides.task), spec))
+
+
+def _one_of_many(config: DictConfig, folder: Path, index: int, overrides: list[str]) -> None:
+    """Run one job of a sweep of Hydra's own, perhaps in a process of its own, unless it is done already."""
+    from runner.sweep import ledger
+    from runner.sweep.job import Job, refusal
+    from runner.sweep.plan import done, number
+
+    if Session.done is None:
+        Session.done = done(folder, retry=config.sweep.retry)
+    try:
+        spec = specification(config)
+    except UserError as error:
+        experiment = HydraConfig.get().runtime.choices.get("experiment") or ""
+        ledger.append(folder, refusal(index, overrides, experiment, str(config.formula), error))
+        return
+    if number(spec.key) not in Session.done:
+        _record(folder, Job(index, overrides, spec), config.limits.timeout_s)
+
+
+def _record(folder: Path, job: "Job", timeout_s: float | None = None) -> None:
+    from runner.sweep.attempt import attempt
+    from runner.sweep.job import finished, started
+    from runner.sweep.ledger import Ledger
+
+    with Ledger(folder) as ledger:
+        ledger.append(started(job))
+        ledger.append(finished(job, attempt(job.spec, timeout_s)))
+
+
+def main() -> NoReturn:
+    """Run the command line; exit with 0, 1 when a gradient is not right, or 2 for bad input."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as they were raised
+    sys.argv = ["debug=true" if argument == "--debug" else argument for argument in sys.argv]
+    if line := os.environ.get("COMP_LINE"):  # Hydra's completion knows neither `python -m` nor commands
+        typed = re.compile(r"^\s*(\S*python\S* -m runner|\S*handgrad( run)?)\b")
+        os.environ["COMP_LINE"] = typed.sub("handgrad", line)
+    Session.folder = Session.done = None
+    gc.disable()  # imports make many objects and free none; `task` turns it on again
+    register_with_hydra()
+    app = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
+    try:
+        with Session.held:
+            app()
+    except StoppedError as error:
+        with suppress(OSError):  # the disk may be full
+            conclude()
+        print(f"error: {error}. {Session.rest()}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except (HydraException, OmegaConfBaseException, UserError, OSError) as error:
+        refuse(error)
+    except KeyboardInterrupt:
+        conclude()
+        print(f"interrupted. {Session.rest()}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    sys.exit(conclude())
+
+
+def conclude() -> int:
+    """Make the report from the ledger, print it, and return the exit status."""
+    if Session.folder is None or not Session.folder.is_dir():
+        return 0
+    from runner.report import publish
+
+    return publish(Session.folder, Session.fail_on, quiet=Session.quiet)
+
+
+def refuse(error: Exception) -> NoReturn:
+    """Print one message and exit with status 2; the traceback only for --debug."""
+    if Session.debug or "debug=true" in sys.argv:
+        traceback.print_exception(error)
+    Session.discard()
+    print(f"error: {explained(error)}", file=sys.stderr)
+    sys.exit(BAD_INPUT)

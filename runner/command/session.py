@@ -1,0 +1,63 @@
+"""One sweep from its arguments to its ledger: expand, validate, look up what is done, run the rest."""
+
+import gc
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from runner.command.compose import axes, specifier
+from runner.sweep import ledger
+from runner.sweep.execute import Execution, Observe, execute
+from runner.sweep.grid import Grid
+from runner.sweep.ledger import Ledger
+from runner.sweep.plan import Plan, plan, validated
+
+Watch = Callable[[Plan], AbstractContextManager[Observe]]
+
+
+def sweep(loader: Any, master: DictConfig, arguments: Sequence[str], watch: Watch) -> None:
+    """Run every point of a grid that the sweep's folder has no completed record of.
+
+    Raises UserError for a point that is not valid, before anything runs or is written, and where another
+    sweep holds the folder. `watch` is told of the plan, and of each record as it is written.
+    """
+    gc.enable()
+    grid = Grid(axes(loader, arguments))
+    execution = Execution(master.workers, master.cluster, master.threads, **master.limits)
+    specify = specifier(loader, master, grid)
+    keys = validated(grid, specify)
+    folder = Path(master.hydra.sweep.dir)
+    with opened(folder, master) as records:
+        OmegaConf.save(master, folder / "multirun.yaml")
+        chosen = plan(grid, specify, keys, folder, retry=master.sweep.retry)
+        with watch(chosen) as observe:
+            execute(chosen.jobs(), records, execution, observe)
+
+
+@contextmanager
+def opened(folder: Path, master: DictConfig) -> Iterator[Ledger]:
+    """Hold a sweep's folder, and open its ledger with a record of who writes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ledger.owned(folder), Ledger(folder) as records:
+        if master.sweep.fresh:
+            records.append({"event": "fresh"})
+        records.append(_beginning(master))
+        yield records
+
+
+def _beginning(master: DictConfig) -> Mapping[str, Any]:
+    sources = master.hydra.runtime.config_sources
+    return {
+        "event": "sweep",
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "arguments": list(master.hydra.overrides.task),
+        "config_dir": next((source.path for source in sources if source.provider == "command-line"), None),
+    }

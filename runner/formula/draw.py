@@ -1,0 +1,63 @@
+"""Seeded random numbers for inputs."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from runner.settings import Inputs
+
+Size = Sequence[int]
+
+
+class Draw:
+    """A small random generator: on the CPU and in float32, whatever the experiment's device and dtype.
+
+    One seed therefore gives the same numbers, up to rounding, everywhere.
+    """
+
+    def __init__(self, seed: int, settings: Inputs | None = None) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+        self._settings = settings or Inputs()
+
+    def default(self, size: Size) -> Tensor:
+        """Draw from `inputs.distribution`, times `inputs.scale`, plus `inputs.offset`."""
+        values = DISTRIBUTIONS[self._settings.distribution](self, size)
+        if self._settings.scale != 1.0:
+            values = values * self._settings.scale
+        return values + self._settings.offset if self._settings.offset else values
+
+    def uniform(self, size: Size, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Draw from [low, high)."""
+        return torch.rand(tuple(size), generator=self._generator) * (high - low) + low
+
+    def normal(self, size: Size, mean: float = 0.0, std: float = 1.0) -> Tensor:
+        """Draw from the normal distribution."""
+        return torch.randn(tuple(size), generator=self._generator) * std + mean
+
+    def integers(self, size: Size, low: int, high: int) -> Tensor:
+        """Draw int64 from [low, high)."""
+        return torch.randint(low, high, tuple(size), generator=self._generator)
+
+    def boolean(self, size: Size, probability: float = 0.5) -> Tensor:
+        """Draw a mask that is True with the given probability."""
+        return torch.rand(tuple(size), generator=self._generator) < probability
+
+
+DISTRIBUTIONS: dict[str, Callable[[Draw, Size], Tensor]] = {
+    "uniform": Draw.uniform,
+    "normal": Draw.normal,
+    "zeros": lambda rng, size: torch.zeros(tuple(size)),
+    "ties": lambda rng, size: rng.integers(size, -1, 2).float(),
+    "half_zeros": lambda rng, size: rng.normal(size) * rng.boolean(size),
+    "negative": lambda rng, size: -rng.normal(size).abs(),
+    "tiny": lambda rng, size: rng.normal(size, std=1e-20),
+    "small": lambda rng, size: rng.normal(size, std=1e-4),
+    "large": lambda rng, size: rng.normal(size, std=30.0),
+    "huge": lambda rng, size: rng.normal(size, std=1e5),
+    "offset": lambda rng, size: rng.normal(size, mean=10.0),
+}
+UPSTREAMS: dict[str, Callable[[Draw, Size], Tensor]] = {
+    "ones": lambda rng, size: torch.ones(tuple(size)),
+    "normal": Draw.normal,
+}

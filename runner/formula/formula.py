@@ -1,0 +1,135 @@
+"""The record of a formula: its forward, its gradients, and what the runner needs to exercise them."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor
+
+from runner.errors import FormulaError
+from runner.formula.domain import Domain, like
+from runner.formula.signature import Function, signature
+
+Shape = Mapping[str, int | list[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """A degenerate case that a formula claims to get right, as a change to any experiment of it.
+
+    `shape` and `params` replace settings; `inputs` is a function that takes inputs by name and returns
+    those that it replaces. Where `raises` is set, forward refuses the case with that exception. At a
+    `kink` inputs tie, and the smallest change of one would take another branch.
+    """
+
+    shape: Shape = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Function | None = None
+    raises: type[Exception] | None = None
+    kink: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula:
+    """One forward, the gradients derived from it, and what the runner needs to exercise them.
+
+    `outputs` and `saved` name what `forward` returns. `constants` are floating inputs that are held
+    fixed; `detached` those of which forward stops part of the gradient on purpose, so that finite
+    differences say nothing about them. `may_be_empty` are the dimensions for which 0 is meaningful;
+    `domain` says which values a hyper-parameter may take; `edges` are degenerate cases by name.
+    `statement` is the file's docstring.
+    """
+
+    name: str
+    shapes: Function
+    forward: Function
+    gradients: Mapping[str, Function]
+    jacobians: Mapping[str, Function] = field(default_factory=dict)
+    library: Function | None = None
+    sample: Function | None = None
+    outputs: tuple[str, ...] = ("y",)
+    saved: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    detached: tuple[str, ...] = ()
+    may_be_empty: tuple[str, ...] = ()
+    domain: Mapping[str, Domain] = field(default_factory=dict)
+    edges: Mapping[str, Edge] = field(default_factory=dict)
+    latex: str = ""
+    source: str = ""
+    statement: str = ""
+
+    @property
+    def derivations(self) -> dict[str, Function]:
+        """Gradients and explicit Jacobians, by name."""
+        return {**self.gradients, **self.jacobians}
+
+    @property
+    def dimensions(self) -> Mapping[str, Any]:
+        """The keys that `shape:` may have, with their defaults."""
+        return {
+            name: default
+            for name, default in signature(self.shapes).positional.items()
+            if name not in self.parameters
+        }
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The hyper-parameters and their defaults."""
+        functions = (self.shapes, self.sample, *self.derivations.values(), self.forward)
+        return {
+            name: default
+            for function in functions
+            if function is not None
+            for name, default in signature(function).keyword_only.items()
+            if default is not inspect.Parameter.empty
+        }
+
+    def domain_of(self, parameter: str) -> Domain:
+        """Return the values that a hyper-parameter may take."""
+        return self.domain.get(parameter) or like(self.parameters[parameter])
+
+    def sizes(self, shape: Shape, params: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        """Return the size of each input; `shapes` raises ValueError where dimensions do not fit."""
+        sizes: dict[str, tuple[int, ...]] = self.shapes(**signature(self.shapes).pick({**params, **shape}))
+        return sizes
+
+    def apply(
+        self, function: Function, inputs: Mapping[str, Tensor], params: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """Call `forward` or `library`; return outputs and saved intermediates by name."""
+        result = function(**signature(function).pick({**params, **inputs}, rest=inputs))
+        if not isinstance(result, Mapping):
+            result = dict(zip(self.outputs, result if isinstance(result, tuple) else (result,), strict=True))
+        expected = (*self.outputs, *(self.saved if function is self.forward else ()))
+        if missing := [name for name in expected if name not in result]:
+            raise FormulaError(
+                f"{self.name}: {function.__name__} returns {', '.join(result)} and lacks "
+                f"{', '.join(missing)}, which the record names as output or saved"
+            )
+        return {name: result[name] for name in expected}
+
+    def prepare(self, derivation: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Add to `values` what a derivation makes for itself beforehand, off the clock and free to record.
+
+        A derivation with an attribute `prepare(values)` receives the result as its argument `prepared`.
+        """
+        make = getattr(self.derivations[derivation], "prepare", None)
+        return {**values, "prepared": make(values)} if make else {**values}
+
+    def differentiate(
+        self, derivation: str, values: Mapping[str, Any], inputs: Iterable[str]
+    ) -> dict[str, Tensor]:
+        """Call a derivation with what it asks for; return gradients by input name.
+
+        `values` holds inputs, outputs, saved intermediates, hyper-parameters and `grad_<output>`;
+        `inputs` are the names that `**rest` receives. Raises FormulaError for anything but a dict.
+        """
+        function = self.derivations[derivation]
+        result = function(**signature(function).pick(values, rest=inputs))
+        if not isinstance(result, Mapping):
+            raise FormulaError(
+                f"{self.name}: {derivation} returns {type(result).__name__}, not {{input: gradient}}"
+            )
+        return {name: gradient for name, gradient in result.items() if gradient is not None}

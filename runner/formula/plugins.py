@@ -1,0 +1,69 @@
+"""Formulas from outside the repository: modules and files that call `register` when they are imported."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from runner.errors import UserError, reason
+from runner.formula import registry
+
+_loaded: dict[str, set[str]] = {}
+"""The formulas that each plug-in registered; their forward may come from elsewhere."""
+
+
+def load(plugins: Iterable[str]) -> None:
+    """Import each plug-in once: an importable module, or the path of a .py file from the working directory.
+
+    Raises UserError for one that does not import, or that registers no formula; nothing of it is kept.
+    """
+    for plugin in plugins:
+        known = registry.registered()
+        module = _file(Path(plugin)) if plugin.endswith(".py") else plugin
+        if _is_loaded(module, known):
+            continue
+        try:
+            _import(plugin, module)
+        except (Exception, SystemExit) as error:  # a plug-in may raise anything
+            sys.modules.pop(module, None)
+            registry.forget(_unfinished(module, known))
+            raise UserError(f"plugins: {plugin}: {reason(error)}") from error
+        _loaded[module] = registry.registered().keys() - known.keys()
+        if not _loaded[module]:
+            raise UserError(f"plugins: {plugin}: was imported, but registers no formula")
+
+
+def _file(path: Path) -> str:
+    """Name the module of a file after its place, so that its last part is the file's name."""
+    return f"plugin:{path.resolve().parent}.{path.stem}"
+
+
+def _unfinished(module: str, known: Mapping[str, str]) -> set[str]:
+    """Return what a plug-in registered before it failed, but not what it imported from files that did not."""
+    return {
+        name
+        for name, owner in registry.registered().items()
+        if name not in known and (owner == module or owner.rpartition(".")[2] != name)
+    }
+
+
+def _is_loaded(module: str, known: Mapping[str, str]) -> bool:
+    """Tell whether a plug-in's formulas are known: those it registered, or those written in it."""
+    if registered := _loaded.get(module):
+        return registered <= known.keys()
+    return module in sys.modules and any(f"{owner}.".startswith(f"{module}.") for owner in known.values())
+
+
+def _import(plugin: str, module: str) -> None:
+    if not plugin.endswith(".py"):
+        importlib.import_module(module)
+        return
+    path = Path(plugin).resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(module, path)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[module] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[module])

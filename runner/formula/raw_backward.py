@@ -1,0 +1,178 @@
+"""A Function's backward as a derivation, called raw on the context that its own forward made."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Parameter, Signature
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import BackwardCFunction
+
+from runner.compare import magnitude, max_abs_error, unit_roundoff
+from runner.errors import FormulaError, unknown
+from runner.formula.signature import signature
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A Function that has run forward: its context, and the upstream gradients that nobody sets."""
+
+    ctx: Any
+    tensors: frozenset[str]
+    rest: Sequence[Tensor | None]
+
+
+class RawBackward:
+    """A Function's backward as a derivation: asks by name, answers by name.
+
+    `prepare` makes what it is called with, so that forward runs neither on the clock nor without autograd.
+    """
+
+    def __init__(
+        self,
+        function: type[Function],
+        forward: Callable[..., Any],
+        arguments: tuple[str, ...],
+        *,
+        name: str,
+        options: Mapping[str, Any],
+        outputs: tuple[str, ...],
+        constants: tuple[str, ...],
+        in_place: bool,
+    ) -> None:
+        self._function, self._arguments = function, arguments
+        self._outputs, self._constants, self._in_place = outputs, constants, in_place
+        self._title = function.__name__
+        self._optional = _known_arguments(self._title, forward, arguments, options)
+        # A Function may define vjp in place of backward.
+        self._backward = function.backward if function.vjp is Function.vjp else function.vjp
+        self.__name__, self.__module__, self.__doc__ = name, function.__module__, function.__doc__
+        self.__wrapped__ = self._backward  # where the source is
+        self.__signature__ = _asks_for(outputs, options)
+
+    def prepare(self, values: Mapping[str, Any]) -> Prepared:
+        """Run the Function's forward with recording on; return its context and what goes with it.
+
+        Raises FormulaError where its results are not those of the reference forward.
+        """
+        given = {name: self._argument(name, values) for name in self._arguments}
+        with torch.enable_grad():
+            results = self._applied(given.values())
+        tensors = frozenset(name for name, value in given.items() if isinstance(value, Tensor))
+        self._same_forward(results, values)
+        rest = [torch.zeros_like(r) if isinstance(r, Tensor) else None for r in results[len(self._outputs) :]]
+        return Prepared(self._context(results), tensors, rest)
+
+    def __call__(self, prepared: Prepared, **values: Any) -> dict[str, Tensor]:
+        """Call backward on its context; return the gradients of the inputs that need one, by name."""
+        upstream = [values[f"grad_{output}"] for output in self._outputs]
+        found = self._backward(prepared.ctx, *upstream, *prepared.rest)
+        gradients = found if isinstance(found, tuple) else (found,)
+        self._right_number(gradients)
+        named = dict(zip(self._arguments, gradients, strict=False))
+        needed = dict(zip(self._arguments, prepared.ctx.needs_input_grad, strict=True))
+        for name, gradient in named.items():
+            self._right_kind(name, gradient, needed[name], name in prepared.tensors)
+        return {name: gradient for name, gradient in named.items() if needed[name]}
+
+    def _argument(self, name: str, values: Mapping[str, Any]) -> Any:
+        """Return a hyper-parameter as it is, and a tensor as a leaf, or as the copy of one."""
+        value = values[name] if name in values else self._optional[name]
+        if not isinstance(value, Tensor):
+            return value
+        leaf = value.detach().requires_grad_(value.is_floating_point() and name not in self._constants)
+        return leaf.clone() if self._in_place else leaf
+
+    def _applied(self, arguments: Iterable[Any]) -> tuple[Any, ...]:
+        try:
+            results = self._function.apply(*arguments)  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            if "leaf Variable" not in str(error):
+                raise
+            raise FormulaError(
+                f"{self._title}.forward writes to its inputs; register it with in_place=True"
+            ) from error
+        return results if isinstance(results, tuple) else (results,)
+
+    def _context(self, results: Iterable[Any]) -> Any:
+        for result in results:
+            node = getattr(result, "grad_fn", None)
+            if isinstance(node, BackwardCFunction):
+                return node
+        raise FormulaError(
+            f"{self._title}: no result of its forward is differentiable; its arguments are "
+            f"{', '.join(self._arguments)}"
+        )
+
+    def _same_forward(self, results: Sequence[Any], values: Mapping[str, Any]) -> None:
+        if len(results) < len(self._outputs):
+            raise FormulaError(
+                f"{self._title}.forward returns {len(results)} results; outputs names "
+                f"{', '.join(self._outputs)}"
+            )
+        for output, result in zip(self._outputs, results, strict=False):
+            _same_result(f"{self._title}.forward: {output}", result, values[output])
+
+    def _right_number(self, gradients: Sequence[Any]) -> None:
+        expected, received = len(self._arguments), len(gradients)
+        beyond = gradients[expected:]  # PyTorch allows None there
+        if received < expected or any(gradient is not None for gradient in beyond):
+            raise FormulaError(
+                f"{self._title}.backward returns {received} gradients for {expected} arguments: "
+                f"{', '.join(self._arguments)}"
+            )
+
+    def _right_kind(self, name: str, gradient: Any, needed: bool, is_tensor: bool) -> None:
+        if needed and gradient is None:
+            raise FormulaError(
+                f"{self._title}.backward returns None for {name}, which is differentiable; an input that is "
+                "held fixed belongs in constants"
+            )
+        if gradient is not None and not is_tensor:
+            raise FormulaError(f"{self._title}.backward returns a gradient for {name}, which is not a tensor")
+
+
+def _known_arguments(
+    title: str, forward: Callable[..., Any], arguments: Sequence[str], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Refuse an argument that the reference does not have; return the values of those it may go without."""
+    reference = signature(forward)
+    known = {**reference.positional, **reference.keyword_only, **options}
+    for name in arguments:
+        if name not in known and not reference.takes_rest:
+            raise FormulaError(f"{title}: {unknown('argument', name, known)}")
+        if arguments.count(name) > 1:
+            raise FormulaError(f"{title}: {name} names two of its arguments; each has its own gradient")
+    return {name: default for name, default in known.items() if default is not Parameter.empty}
+
+
+def _asks_for(outputs: Iterable[str], options: Mapping[str, Any]) -> Signature:
+    """Spell out the arguments of a raw backward for `runner.formula`."""
+    positional = ("prepared", *(f"grad_{output}" for output in outputs))
+    return Signature(
+        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in positional]
+        + [Parameter(name, Parameter.KEYWORD_ONLY, default=default) for name, default in options.items()]
+    )
+
+
+def _same_result(what: str, result: Any, reference: Tensor) -> None:
+    """Refuse a forward that is not the reference: a backward is right or wrong for its own forward only.
+
+    Values are compared in float64 alone, to half of its digits: in a lower precision either of them may be
+    the better one. Another dtype is a TypeError, as from any kernel that does not know the one it was given.
+    """
+    if not isinstance(result, Tensor):
+        raise FormulaError(f"{what} is a {type(result).__name__}, not a tensor")
+    if result.dtype != reference.dtype:
+        raise TypeError(f"{what} is {result.dtype}; that of the reference forward is {reference.dtype}")
+    if result.shape != reference.shape:
+        shapes = tuple(result.shape), tuple(reference.shape)
+        raise FormulaError("{} has shape {}; that of the reference forward is {}".format(what, *shapes))
+    if result.dtype != torch.float64:
+        return
+    error = max_abs_error(result.detach(), reference)
+    if not error <= math.sqrt(unit_roundoff(torch.float64)) * magnitude(reference):
+        raise FormulaError(f"{what} differs from the reference forward, by up to {error:.3g}")

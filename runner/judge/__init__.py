@@ -1,0 +1,1 @@
+"""References, manual gradients, and the verdict on each."""

@@ -1,0 +1,81 @@
+"""Calls a hand-written gradient the way it must be able to stand: raw, detached, and without autograd."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import torch
+import torch._functorch.eager_transforms
+from torch import Tensor
+
+from runner.case.case import Case
+from runner.errors import FormulaError, unknown
+
+
+class AutogradUsedError(FormulaError):
+    """A derivation asked autograd for the answer."""
+
+
+def gradients(case: Case, derivation: str) -> dict[str, Tensor]:
+    """Call one derivation on copies of the case's tensors; return gradients by input name.
+
+    Nothing is summed, cast or expanded on the way. Raises AutogradUsedError, FormulaError for a name that
+    is no differentiable input, and whatever the derivation itself raises.
+    """
+    return call(case, derivation, {name: copied(value) for name, value in case.values.items()})
+
+
+def call(case: Case, derivation: str, values: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Call one derivation on the values given, and check the names that it returns."""
+    formula = case.formula
+    values = formula.prepare(derivation, values)  # before autograd is barred: a Function records its forward
+    with torch.no_grad(), without_autograd(f"{formula.name}: {derivation}"):
+        found = formula.differentiate(derivation, values, case.inputs)
+    known = case.differentiable
+    for name, gradient in found.items():
+        if name not in known:
+            raise FormulaError(f"{formula.name}: {derivation}: {unknown('gradient', name, known)}")
+        if not isinstance(gradient, Tensor):
+            raise FormulaError(
+                f"{formula.name}: {derivation}: the gradient of {name} is a {type(gradient).__name__}, "
+                "not a tensor"
+            )
+    return found
+
+
+def copied(value: Any) -> Any:
+    """Copy a tensor and how it lies in memory, so that what a derivation does to it stays with it."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.is_contiguous():
+        return value.detach().clone()
+    storage = value.untyped_storage().clone()  # type: ignore[no-untyped-call]
+    empty = torch.empty(0, dtype=value.dtype, device=value.device)
+    return empty.set_(storage, value.storage_offset(), value.shape, value.stride())
+
+
+ENGINE_ENTRIES = (
+    (torch.autograd, "_engine_run_backward"),
+    (torch.autograd.graph, "_engine_run_backward"),
+    (torch.autograd.forward_ad, "enter_dual_level"),
+    (torch._functorch.eager_transforms, "_autograd_grad"),
+    (torch._functorch.eager_transforms, "_jvp_with_argnums"),
+)
+"""Every way into automatic differentiation: backward() and grad(), forward mode, and torch.func."""
+
+
+@contextmanager
+def without_autograd(who: str) -> Iterator[None]:
+    """Make every way into automatic differentiation raise, under `enable_grad` too."""
+
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+        raise AutogradUsedError(f"{who} calls autograd, which a gradient derived by hand must not")
+
+    originals = [getattr(module, name) for module, name in ENGINE_ENTRIES]
+    for module, name in ENGINE_ENTRIES:
+        setattr(module, name, refuse)
+    try:
+        yield
+    finally:
+        for (module, name), original in zip(ENGINE_ENTRIES, originals, strict=True):
+            setattr(module, name, original)

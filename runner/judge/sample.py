@@ -1,0 +1,47 @@
+"""A case in float64 under a condition, and what is right there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from runner import compare
+from runner.case.case import Case
+from runner.formula import Shape
+from runner.judge import reference
+
+Differentiate = Callable[[Case], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A case under a condition, and its truth: what `differentiate` gives in float64.
+
+    At a kink moving the inputs would change sides, so there the noise of the truth is what moving the
+    upstream gradient alone makes. `shape` is set where the shape is the condition.
+    """
+
+    condition: str
+    case: Case
+    truth: Mapping[str, Tensor]
+    differentiate: Differentiate
+    kink: bool = False
+    shape: Shape | None = None
+
+    @classmethod
+    def of(cls, condition: str, case: Case, differentiate: Differentiate, *, kink: bool = False) -> "Sample":
+        """Compute the truth of a case."""
+        return cls(condition, case, differentiate(reference.in_float64(case)), differentiate, kink)
+
+    def allows(self, wrt: str, error: float) -> bool:
+        """Tell whether an error is within the correctness bound; its noise is measured only if need be."""
+        size = compare.magnitude(self.truth[wrt])
+        without = compare.correctness_bound(size, 0.0, self.case.upstream_size, self.case.dtype)
+        return error <= without or error <= self.bound(wrt)
+
+    def bound(self, wrt: str) -> float:
+        """Return the correctness bound."""
+        exact, truth = reference.in_float64(self.case), {wrt: self.truth[wrt]}
+        floor = reference.rounding_floor(exact, truth, self.differentiate, upstream_only=self.kink)
+        size = compare.magnitude(truth[wrt])
+        return compare.correctness_bound(size, floor[wrt], self.case.upstream_size, self.case.dtype)

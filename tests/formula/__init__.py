@@ -1,0 +1,1 @@
+"""The contract, the registry, and code from elsewhere."""

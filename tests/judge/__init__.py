@@ -1,0 +1,1 @@
+"""References, manual gradients, verdicts."""

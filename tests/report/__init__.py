@@ -1,0 +1,1 @@
+"""The ledger, the CSV and the tables."""
