@@ -48,7 +48,7 @@ def _derivation(
         rows = [judge.row(found, wrt, references, Row(**common, derivation=name)) for wrt in found.here]
         if spec.check != "off":
             subject = Subject(spec, case, name, found.here, judge.name_of(found.exact.dtype), shared)
-            findings.apply(examine(subject, spec.check), subject.outcomes, rows)
+            findings.apply(examine(subject, spec.check), subject.outcomes, rows, found.unexplained)
     except Exception as error:  # whatever a derivation raises is its result
         return [_failed(common, name, error)]
     if spec.timing.rounds and name in case.formula.gradients:

@@ -134,7 +134,7 @@ class Subject:
         bound = sample.bound(wrt)
         upstream = next(iter(case.upstream.values()))
         names = {"dimensions": sample.shape or self.small().shape, "params": case.params}
-        return diagnose(judged, truth, bound, value=case.inputs[wrt], upstream=upstream, **names)
+        return str(diagnose(judged, truth, bound, value=case.inputs[wrt], upstream=upstream, **names))
 
 
 def changed(case: Case, values: Mapping[str, Any]) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """What checks found out about a derivation, and what that makes of its rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from runner.compare import worst
-from runner.diagnose import UNEXPLAINED, summarise
+from runner.diagnose import summarise
 from runner.diagnose.words import joined
 from runner.formula import Shape
 from runner.record import Row
@@ -39,7 +39,12 @@ class Outcome:
     shape: Shape | None = None
 
 
-def apply(findings: Sequence[Finding], outcomes: Sequence[Outcome], rows: Sequence[Row]) -> None:
+def apply(
+    findings: Sequence[Finding],
+    outcomes: Sequence[Outcome],
+    rows: Sequence[Row],
+    unexplained: Container[str] = (),
+) -> None:
     """Write into the rows of a derivation what was found, and in words when it is wrong."""
     for row in rows:
         mine = [finding for finding in findings if finding.wrt in ("", row.wrt)]
@@ -50,7 +55,7 @@ def apply(findings: Sequence[Finding], outcomes: Sequence[Outcome], rows: Sequen
         if not row.diagnosis:  # else it is wrong at its own shape already, which says more
             when = _when([outcome for outcome in outcomes if outcome.wrt == row.wrt])
             row.diagnosis = _joined([when, *_sentences(broken)])
-        elif row.diagnosis.startswith(UNEXPLAINED):
+        elif row.wrt in unexplained:
             row.diagnosis = _joined([row.diagnosis, *_sentences(broken)])
         row.verdict = worst(row.verdict, *(finding.verdict for finding in broken))
     _only_some(rows)
@@ -65,7 +70,7 @@ def _when(outcomes: Sequence[Outcome]) -> str:
     """Say at which shapes, and under which conditions, a gradient is wrong, where others are right."""
     shapes = [(outcome.shape, outcome.right) for outcome in outcomes if outcome.shape is not None]
     checks = dict.fromkeys(outcome.check for outcome in outcomes if outcome.shape is None)
-    return _joined([summarise(shapes=shapes), *(_only_for(outcomes, check) for check in checks)])
+    return _joined([str(summarise(shapes=shapes) or ""), *(_only_for(outcomes, check) for check in checks)])
 
 
 def _only_for(outcomes: Iterable[Outcome], check: str) -> str:
@@ -87,10 +92,10 @@ def _sentences(broken: Iterable[Finding]) -> list[str]:
 def _only_some(rows: Sequence[Row]) -> None:
     """Say which gradients of a derivation are wrong, where others are right."""
     verdicts = {row.wrt: row.verdict not in ("wrong", "invalid") for row in rows}
-    if sentence := summarise(inputs=verdicts):
+    if statement := summarise(inputs=verdicts):
         for row in rows:
             if not verdicts[row.wrt]:
-                row.diagnosis = _joined([row.diagnosis, sentence])
+                row.diagnosis = _joined([row.diagnosis, str(statement)])
 
 
 def _joined(sentences: Iterable[str]) -> str:

@@ -9,13 +9,15 @@ from torch import Tensor
 
 from runner import compare
 from runner.case.case import Case
-from runner.diagnose import diagnose
+from runner.diagnose import Statement, diagnose, say, sentences
 from runner.errors import FormulaError, reason
 from runner.formula import Shape
 from runner.judge import manual, reference
 from runner.record import Row, spelled
 
 MOST_EXPLAINED = 2**20  # elements
+
+sentences.add({"too_large": "a gradient of more than {most} elements is not explained; try a smaller shape"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Found:
     here: Mapping[str, Tensor]
     strongest: Mapping[str, Tensor]
     note: str = ""
+    unexplained: set[str] = field(default_factory=set)  # inputs by which it is wrong for no simple reason
 
 
 def find(case: Case, derivation: str, references: "References") -> Found:
@@ -170,7 +173,9 @@ def _decide(row: Row, found: Found, references: References) -> None:
         row.verdict, row.diagnosis = "suspect_reference", doubt
     elif not error <= bound:
         row.verdict = "wrong"
-        row.diagnosis = _explained(strongest, truth, bound, row.wrt, references)
+        statement = _explained(strongest, truth, bound, row.wrt, references)
+        row.diagnosis = str(statement)
+        found.unexplained.update([row.wrt] if statement.name == "unexplained" else [])
     elif not row.verdict:
         row.verdict = "correct" if row.truth_error <= row.bound else "inaccurate"
 
@@ -181,13 +186,13 @@ def _refuse(row: Row, gradient: Tensor, right: Tensor, references: References) -
     row.failed_checks, row.verdict = what, "invalid"
     row.diagnosis = compare.mismatch_in_words(gradient, right)
     if what == "shape":
-        row.diagnosis = _explained(gradient, right, 0.0, row.wrt, references)
+        row.diagnosis = str(_explained(gradient, right, 0.0, row.wrt, references))
 
 
-def _explained(gradient: Tensor, truth: Tensor, bound: float, wrt: str, references: References) -> str:
+def _explained(gradient: Tensor, truth: Tensor, bound: float, wrt: str, references: References) -> Statement:
     """Diagnose a wrong gradient; a very large one is not worth the minutes and the memory."""
     if gradient.numel() > MOST_EXPLAINED:
-        return f"a gradient of more than {MOST_EXPLAINED} elements is not explained; try a smaller shape"
+        return say("too_large", most=MOST_EXPLAINED)
     exact = references.exact
     return diagnose(
         gradient,

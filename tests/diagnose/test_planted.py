@@ -10,7 +10,7 @@ from runner.case.spec import draw
 from runner.diagnose import diagnose
 from runner.formula.signature import signature
 from runner.judge.reference import in_float64, plain_autograd
-from tests.diagnose.diagnosed import BOUND, NOTHING
+from tests.diagnose.diagnosed import BOUND, NOTHING, read
 from tests.registry import specification
 
 
@@ -19,7 +19,7 @@ def planted(name: str, wrt: str, wrong: Callable[..., Tensor], **changes: Any) -
     spec = specification(name, **changes)
     case = in_float64(draw(spec))
     (upstream,) = case.upstream.values()
-    return diagnose(
+    statement = diagnose(
         wrong(**signature(wrong).pick(case.values, rest=case.inputs)),
         plain_autograd(case)[wrt],
         BOUND,
@@ -28,6 +28,7 @@ def planted(name: str, wrt: str, wrong: Callable[..., Tensor], **changes: Any) -
         dimensions=spec.shape,
         params=spec.params,
     )
+    return read(statement)
 
 
 def mse_without_two_over_n(y: Tensor, pred: Tensor) -> Tensor:
@@ -130,5 +131,5 @@ def test_mistakes_in_the_registry(name: str, wrt: str, wrong: Callable[..., Tens
 
 
 def test_a_square_shape_hides_a_transpose_from_the_shapes_alone() -> None:
-    found = planted("matvec", "W", matvec_transposed, upstream="normal", **SQUARE)
-    assert found == "the right numbers, transposed"
+    sentence = planted("matvec", "W", matvec_transposed, upstream="normal", **SQUARE)
+    assert sentence == "the right numbers, transposed"
