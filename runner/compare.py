@@ -3,15 +3,18 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-VERDICTS = ("exact", "correct", "inaccurate", "suspect_reference", "invalid", "wrong")
+Verdict = Literal["exact", "correct", "inaccurate", "suspect_reference", "invalid", "wrong"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 """From best to worst."""
+RIGHT = frozenset[Verdict]({"exact", "correct", "inaccurate"})
+"""Those of a gradient whose mathematics is right."""
 
 ACCUMULATOR_ROUNDOFF = 2.0**-24  # float32, in which low-precision kernels accumulate
 
@@ -56,22 +59,27 @@ def identical_bits(one: Tensor, other: Tensor) -> bool:
     return torch.equal(one.view(bits), other.to(one.device).view(bits))
 
 
-def mismatch(gradient: Tensor, right: Tensor) -> tuple[str, Any, Any] | None:
-    """Compare shape, dtype and device before values: broadcasting must not rescue a wrong gradient.
+@dataclass(frozen=True)
+class Mismatch:
+    """What makes a gradient incomparable with the right one, before any number is looked at."""
 
-    Returns what differs, with what was received and what is right.
-    """
-    for what in ("shape", "dtype", "device"):
-        received, expected = getattr(gradient, what), getattr(right, what)
-        if received != expected:
-            return (what, *((tuple(received), tuple(expected)) if what == "shape" else (received, expected)))
+    what: Literal["shape", "dtype", "device"]
+    received: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"the gradient's {self.what} is {self.received}; that of the input is {self.expected}"
+
+
+def mismatch(gradient: Tensor, right: Tensor) -> Mismatch | None:
+    """Compare shape, dtype and device before values: broadcasting must not rescue a wrong gradient."""
+    if gradient.shape != right.shape:
+        return Mismatch("shape", str(tuple(gradient.shape)), str(tuple(right.shape)))
+    if gradient.dtype != right.dtype:
+        return Mismatch("dtype", str(gradient.dtype), str(right.dtype))
+    if gradient.device != right.device:
+        return Mismatch("device", str(gradient.device), str(right.device))
     return None
-
-
-def mismatch_in_words(gradient: Tensor, right: Tensor) -> str:
-    """Explain a gradient of another shape, dtype or device than its input's."""
-    what, received, expected = mismatch(gradient, right) or ("", None, None)
-    return f"the gradient's {what} is {received}; that of the input is {expected}"
 
 
 def difference(gradient: Tensor, reference: Tensor) -> Tensor:
@@ -217,6 +225,6 @@ def accuracy_bound(size: float, dtype: torch.dtype, terms: int, autograd_error: 
     return helped + 2 * u * m + 4 * info.smallest_normal * info.eps
 
 
-def worst(*verdicts: str) -> str:
+def worst(*verdicts: Verdict) -> Verdict:
     """Return the worst of several verdicts."""
     return max(verdicts, key=VERDICTS.index)

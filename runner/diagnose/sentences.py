@@ -27,6 +27,10 @@ def _sizes(names: Iterable[str], sizes: Iterable[int]) -> str:
     return " ".join(f"{name}={n}" for name, n in zip(names, sizes, strict=True))
 
 
+def _finding(check: str, what: Any, condition: str = "") -> str:
+    return f"{check}: for {condition}: {what}" if condition else f"{check}: {what}"
+
+
 SENTENCES: dict[str, Words] = {
     "within_bound": "every element is within the bound of {bound:.3g}",
     "rounding_only": "beyond the bound by rounding errors only: {error:.3g} against {bound:.3g}",
@@ -129,6 +133,35 @@ SENTENCES: dict[str, Words] = {
     "no_multiple": "{dimension} is no multiple of {tile}",
     "sizes": _sizes,
     "others": "others",
+    # references
+    "finite_differences_disagree": "along a random direction of {wrt:and}, "
+    "finite differences of forward give {slope:.6g}, float64 autograd {expected:.6g}",
+    "library_disagrees": "in float64 the gradients of the library function and of forward "
+    "differ by {error:.3g}",
+    "truth_not_finite": "float64 autograd is not finite at {count} elements where the gradient is",
+    # verdict
+    "mismatch": "the gradient's {what} is {received}; that of the input is {expected}",
+    "in_dtype": "in {dtype} {what}",
+    "decided_in": "{refusal}: decided in {dtype}",
+    "too_large_to_explain": "a gradient of more than {most} elements is not explained; try a smaller shape",
+    # checks
+    "finding": _finding,
+    "only_for_conditions": "wrong only for {conditions:and}, not for {others} other conditions of {check}",
+    "raises": "it raises {reason}",
+    "changed_by_call": "{name} is changed by the call",
+    "shares_memory": "the gradient by {wrt} shares memory with {owner}",
+    "no_kernel": "not in {dtype}: {reason}",
+    "not_finite": "{count} elements are not finite, where the truth is",
+    "loses": "off by {error:.3g} u, where {excused:.3g} u are excused",
+    "not_repeated_bits": "the gradient by {wrt} has other bits at the next call",
+    "overwritten": "the gradient by {wrt} is overwritten by a later call",
+    "history": "the gradient by {wrt} differs after other calls",
+    "address": "the gradient by {wrt} differs at another address",
+    "stale": "the gradient by {wrt} is that of the numbers which were at the same address before",
+    "not_linear": "g(2u - 3v) differs from 2 g(u) - 3 g(v) by {error:.3g}",
+    "upstream_ignored": "the gradient by {wrt} does not depend on the upstream gradient",
+    "no_second_order": "its second derivative is not judged: {reason}",
+    "second_derivative": "the second derivative by {wrt} is off by {error:.3g}",
 }
 
 

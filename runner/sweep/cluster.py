@@ -21,7 +21,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
 from runner.errors import StoppedError, UserError, reason
 from runner.sweep.execute import Execution, Result
-from runner.sweep.job import Job, lost, packed
+from runner.sweep.job import Job, lost
 from runner.sweep.supervise import Terms, offers_gpu, retire, run_chunk
 
 QUIET_CLUSTER = {
@@ -156,14 +156,11 @@ class Spread:
         if len(chunk) > 1:
             self._alone.extend(chunk)
         else:
-            yield chunk[0], packed(lost(chunk[0].spec, "crashed", reason(error)), 0.0)
+            yield chunk[0], lost(chunk[0].spec, "crashed", reason(error))
 
 
 def _known(job: Job, result: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a result as it came, or rows for a point that was lost."""
     if "lost" not in result:
         return result
-    rows = lost(job.spec, result["lost"], result["error"])
-    for row in rows:
-        row.host = result["host"]
-    return packed(rows, result["seconds"])
+    return lost(job.spec, result["lost"], result["error"], result["seconds"], result["host"])

@@ -84,4 +84,4 @@ def _kept(retry: bool) -> tuple[str, ...]:
 
 def number(key: str) -> int:
     """Read a hash as a number, which takes a third of its memory."""
-    return int(key, 16)
+    return int(key[1:], 16)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from runner.case.spec import draw
+from runner.case.spec import case_of
 from runner.diagnose import diagnose
 from runner.formula.signature import signature
-from runner.judge.reference import in_float64, plain_autograd
+from runner.judge.reference import by_forward, in_float64
 from tests.diagnose.diagnosed import BOUND, NOTHING, read
 from tests.registry import specification
 
@@ -17,11 +17,11 @@ from tests.registry import specification
 def planted(name: str, wrt: str, wrong: Callable[..., Tensor], **changes: Any) -> str:
     """Diagnose a wrong gradient of a formula of the registry, on float64 inputs, as the runner would."""
     spec = specification(name, **changes)
-    case = in_float64(draw(spec))
+    case = in_float64(case_of(spec))
     (upstream,) = case.upstream.values()
     statement = diagnose(
         wrong(**signature(wrong).pick(case.values, rest=case.inputs)),
-        plain_autograd(case)[wrt],
+        by_forward(case)[wrt],
         BOUND,
         value=case.inputs[wrt],
         upstream=upstream,
