@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner.command.compose import axes, specifier
 from runner.sweep import ledger
-from runner.sweep.execute import Execution, Observe, execute
+from runner.sweep.execute import Observe, execute
+from runner.sweep.execution import Execution
 from runner.sweep.grid import Grid
 from runner.sweep.ledger import Ledger
 from runner.sweep.plan import Plan, plan, validated

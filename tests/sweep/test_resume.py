@@ -159,10 +159,10 @@ def test_a_named_sweep_needs_no_flag_and_takes_another_experiment(run: Run, swee
     assert " to run" in outcome.out
 
 
-def test_a_column_of_time_is_all_that_workers_change(run: Run, tmp_path: Path) -> None:
+def test_a_column_of_time_is_all_that_workers_change(run: Run, tmp_path: Path, pool: str) -> None:
     command = ["-m", "experiment=mse,linear_mse", "seed=range(4)", "threads=1", *QUICK[:-1]]
     reports = []
-    for workers in (0, 2):
-        run(*command, f"workers={workers}", f"hydra.sweep.dir={workers}")
-        reports.append(csv.read(tmp_path / str(workers) / csv.NAME).drop(columns="started_at"))
+    for folder, setting in (("here", "workers=0"), ("there", pool)):
+        run(*command, setting, f"hydra.sweep.dir={folder}")
+        reports.append(csv.read(tmp_path / folder / csv.NAME).drop(columns="started_at"))
     assert reports[0].equals(reports[1])
