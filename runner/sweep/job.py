@@ -15,6 +15,7 @@ import torch
 from runner.case.spec import Spec
 from runner.environment import commit, environment
 from runner.formula import lookup
+from runner.formula.source import judge_fingerprint
 from runner.judge.judgement import Judgement, Status
 from runner.record import COLUMNS
 
@@ -58,6 +59,11 @@ def packed(spec: Spec, judgements: Sequence[Judgement], began: datetime) -> dict
         "provenance": _provenance(spec),
         "judgements": [judgement.as_data() for judgement in judgements],
     }
+
+
+def code_of_judge() -> dict[str, str]:
+    """Return what results depend on beside settings and formula, as it is called in a sentence."""
+    return {"the judge": judge_fingerprint(), "PyTorch": str(torch.__version__)}
 
 
 def _worst(judgements: Iterable[Judgement]) -> Status:

@@ -16,7 +16,7 @@ from runner.errors import StoppedError
 from runner.report import csv
 from runner.sweep import ledger
 from runner.sweep.job import command
-from runner.sweep.plan import statuses
+from runner.sweep.plan import Before
 from tests.conftest import Run
 from tests.test_layers import ROOT
 
@@ -111,7 +111,7 @@ def test_a_full_disk_is_said_and_the_sweep_resumes(run: Run, tmp_path: Path, wor
     assert outcome.status == 2
     assert "sweep/ledger.jsonl: " in outcome.err
     assert "the same command with hydra.sweep.dir=sweep runs the rest" in outcome.err
-    done = [event for event in statuses(tmp_path / "sweep").values() if event == "completed"]
+    done = [event for event in Before.read(tmp_path / "sweep").events.values() if event == "completed"]
     assert 0 < len(done) < 40
     assert f"40 points: {len(done)} found in the ledger, {len(done)} skipped" in run(*command).out
     assert len(csv.read(tmp_path / "sweep" / csv.NAME)) == 80
