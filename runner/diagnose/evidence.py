@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CERTAIN = 6.0  # decimal digits of agreement beyond what a hypothesis can fit
+CERTAIN = 6.0  # decimal digits of agreement beyond what a hypothesis can fit: one coincidence in a million
 SAMPLE = 4096  # elements that are looked at where any would do
 MARGIN = 10.0  # a number is told from zero where it is so many tolerances large
 

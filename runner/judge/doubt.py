@@ -7,12 +7,16 @@ import torch
 from torch import Tensor
 
 from runner.case.case import Case
-from runner.compare import magnitude
+from runner.compare import CANCELLED, magnitude
 from runner.diagnose import Statement, say
 from runner.judge.reference import by_library
 
-STEP = 1e-6
-WITNESSES = 3
+STEP = 1e-6  # the cube root of eps, where a central difference rounds as much as it truncates, is 6e-6
+WITNESSES = 3  # a direction may by chance be one in which forward has a kink; that three are is no chance
+TRUNCATED = 1e-5  # of the slope: gradcheck's rtol is 1e-3, and STEP^2 times a third derivative is far below
+ROUNDED = 1e-8  # of the terms of <G, y>: they are rounded to eps each, and divided by 2 STEP: 1e-10
+KINK = 100  # times what is allowed: two slopes that differ by more belong to a kink, not to a curve
+LIBRARY = 1e-6  # relative: half of float64's digits may go where a fused kernel sums in another order
 
 
 def doubts(case: Case, truth: Mapping[str, Tensor], *, thorough: bool) -> dict[str, Statement]:
@@ -50,8 +54,8 @@ def _along(case: Case, truth: Mapping[str, Tensor], wrt: Sequence[str], seed: in
     products = [truth[name] * direction for name, direction in directions.items()]
     expected = sum(float(product.sum()) for product in products)
     size = sum(float(product.abs().sum()) for product in products)
-    allowed = 1e-5 * size + 1e-8 * middle[1]
-    if not abs(sides) <= 100 * allowed or abs(central - expected) <= allowed or not math.isfinite(expected):
+    allowed = TRUNCATED * size + ROUNDED * middle[1]
+    if not abs(sides) <= KINK * allowed or abs(central - expected) <= allowed or not math.isfinite(expected):
         return None
     return say("finite_differences_disagree", wrt=list(wrt), slope=central, expected=expected)
 
@@ -78,5 +82,5 @@ def _library_doubts(case: Case, truth: Mapping[str, Tensor]) -> dict[str, Statem
     return {
         wrt: say("library_disagrees", error=error)
         for wrt, error in errors.items()
-        if error > 1e-6 * magnitude(truth[wrt]) + 1e-12
+        if error > LIBRARY * magnitude(truth[wrt]) + CANCELLED
     }

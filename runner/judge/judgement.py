@@ -1,8 +1,9 @@
 """A judgement: what is known of one gradient, as data. Sentences are made of it when a report is made."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from runner.compare import Errors, Verdict
@@ -89,22 +90,27 @@ class Judgement:
 
     def as_data(self) -> dict[str, Any]:
         """Return what JSON can hold, without what is empty."""
-        return {name: _plain(part) for name, part in _filled(self)}
+        return _fields(self)
 
 
 def _plain(value: Any) -> Any:
+    if value is None or type(value) in (str, float, int, bool):
+        return value
     if isinstance(value, Statement):
         return value.as_data()
-    if dataclasses.is_dataclass(value):
-        return {name: _plain(part) for name, part in _filled(value)}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
     if isinstance(value, Mapping):
         return {name: _plain(part) for name, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
+    return _fields(value)
 
 
-def _filled(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the fields that differ from their default."""
-    for field in dataclasses.fields(value):
-        part = getattr(value, field.name)
-        if field.default is dataclasses.MISSING or part is not field.default:
-            yield field.name, part
+def _fields(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that differ from their default."""
+    parts = ((name, default, getattr(value, name)) for name, default in _defaults(value.__class__))
+    return {name: _plain(part) for name, default, part in parts if part is not default}
+
+
+@cache
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.default) for field in dataclasses.fields(kind))
