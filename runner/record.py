@@ -17,7 +17,7 @@ class Row:
     """One derivation's gradient by one input, at one point of a sweep. None is an empty cell."""
 
     # what
-    experiment: str = _column("the YAML in conf/experiment, or the formula where none was chosen", "")
+    experiment: str = _column("what was chosen as experiment=, or the formula", "")
     formula: str = _column("the formula's file in experiments/", "")
     derivation: str = _column("the hand-derived gradient or Jacobian that was judged", "")
     wrt: str = _column("the input by which it differentiates", "")
