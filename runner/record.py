@@ -19,7 +19,7 @@ class Column:
 
 COLUMNS = (
     # what
-    Column("experiment", str, "the experiment in conf/experiment, or the formula where none was chosen"),
+    Column("experiment", str, "what was chosen as experiment=, or the formula"),
     Column("formula", str, "the formula's file in experiments/"),
     Column("derivation", str, "the hand-derived gradient or Jacobian that was judged"),
     Column("wrt", str, "the input by which it differentiates"),

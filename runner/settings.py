@@ -17,7 +17,7 @@ MISSING = "???"  # what Hydra takes for a setting that has no default
 class Inputs:
     """How inputs are drawn when a formula does not draw them itself, or the file that has them."""
 
-    distribution: str = "uniform"
+    distribution: str | None = None
     scale: float = 1.0
     offset: float = 0.0
     file: str | None = None
@@ -68,7 +68,7 @@ class Config:
     seed: int = 42
     device: str = "cpu"
     dtype: str = "float32"
-    upstream: str = "ones"
+    upstream: str | None = None
     inputs: Inputs = field(default_factory=Inputs)
     check: Check = field(default_factory=Check)
     timing: Timing = field(default_factory=Timing)

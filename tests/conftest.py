@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from runner.command import app
+from runner.files import formula_modules
 from runner.formula import Formula, register, registry
 from runner.report import csv
 
@@ -67,7 +68,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def own_formulas() -> Iterator[None]:
     """Let a test register formulas of its own, and forget them afterwards."""
     yield
-    registry.forget({*registry.registered()} - {*registry._modules()})
+    registry.forget({*registry.registered()} - {*formula_modules()})
 
 
 Plant = Callable[..., Formula]

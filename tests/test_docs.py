@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.formula import registry
+from runner.formula import plugins, registry
 from tests.conftest import Run
 
 ROOT = Path(__file__).parents[1]
@@ -17,22 +17,24 @@ def marked_blocks(document: str) -> dict[str, str]:
     return dict(re.findall(r"<!-- tested: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL))
 
 
-def test_a_formula_is_one_file_and_one_yaml_outside_the_repository(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("chosen", ["formula=quadratic_form", "experiment=large_quadratic_form"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_formula_is_one_file_outside_the_repository(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, dtype: str
 ) -> None:
     monkeypatch.setattr(registry, "_registry", {**registry._registry})
+    monkeypatch.setattr(plugins, "_loaded", {})
     blocks = marked_blocks("CONTRIBUTING.md")
     (tmp_path / "my_conf/experiment").mkdir(parents=True)
-    (tmp_path / "my_conf/experiment/quadratic_form.yaml").write_text(blocks["quadratic_form.yaml"])
+    yaml = "large_quadratic_form.yaml"
+    (tmp_path / "my_conf/experiment" / yaml).write_text(blocks[yaml])
     (tmp_path / "quadratic_form.py").write_text(blocks["quadratic_form.py"])
-    for dtype in ("float32", "float64"):
-        outcome = run(
-            "--config-dir", "my_conf", "experiment=quadratic_form", "plugins=[quadratic_form.py]",
-            "timing=off", f"dtype={dtype}",
-        )  # fmt: skip
-        assert outcome.status == 0, outcome.err
-        assert {row["wrt"] for row in outcome.rows} == {"x", "A"}
-        assert {row["verdict"] for row in outcome.rows} <= {"exact", "correct"}
+    given = (chosen, "plugins=[quadratic_form.py]", "timing=off", f"dtype={dtype}")
+    outcome = run("--config-dir", "my_conf", *given)
+    assert outcome.status == 0, outcome.err
+    assert {row["wrt"] for row in outcome.rows} == {"x", "A"}
+    assert {row["shape"] for row in outcome.rows} == {"n=7"}
+    assert {row["verdict"] for row in outcome.rows} <= {"exact", "correct"}
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "bench", "help"])

@@ -15,11 +15,12 @@ LAYERS = [
     "runner.__main__", "runner.command", "runner.selftest", "runner.report", "runner.sweep",
     "runner.experiment", "runner.clock", "runner.checks", "runner.judge", "runner.case",
     "experiments", "runner.function", "runner.formula", "runner.diagnose",
-    "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.errors",
+    "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.files",
+    "runner.errors",
 ]  # fmt: skip
 MAY_LOAD = {
     "hydra": {"runner.__main__", "runner.command"},
-    "omegaconf": {"runner.__main__", "runner.command", "runner.selftest"},
+    "omegaconf": {"runner.__main__", "runner.command"},
     "pandas": {"runner.__main__", "runner.command", "runner.selftest", "runner.report"},
     "distributed": {"runner.__main__", "runner.command", "runner.sweep"},
 }

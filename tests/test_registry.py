@@ -41,13 +41,14 @@ def test_every_experiment_is_right_in_every_dtype(experiment: str, dtype: str) -
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_every_formula_has_an_experiment_and_a_statement(name: str) -> None:
+def test_every_formula_has_an_example_and_a_statement(name: str) -> None:
     formula = lookup(name)
-    assert name in {configuration(experiment).formula for experiment in EXPERIMENTS}
+    assert formula.example
+    assert name in EXPERIMENTS
     assert formula.statement
     assert formula.latex
     assert formula.source
-    assert {*formula.domain} == {*formula.parameters}, "every hyper-parameter states its domain"
+    assert {*formula.domains} == {*formula.parameters}, "every hyper-parameter states its domain"
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

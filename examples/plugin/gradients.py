@@ -11,12 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner.formula import register
+from runner.formula import Example, Sizes, register_elementwise
 from runner.function import register_function
-
-
-def log_cosh_shapes(size: list[int]) -> dict[str, tuple[int, ...]]:
-    return {"x": tuple(size)}
 
 
 def log_cosh(x: Tensor) -> Tensor:
@@ -24,11 +20,13 @@ def log_cosh(x: Tensor) -> Tensor:
     return x.abs() + torch.log1p(torch.exp(-2 * x.abs())) - math.log(2)
 
 
-def slope(grad_y: Tensor, x: Tensor) -> dict[str, Tensor]:
-    return {"x": grad_y * torch.tanh(x)}
+def slope(x: Tensor) -> Tensor:
+    return torch.tanh(x)
 
 
-register(name="my_log_cosh", shapes=log_cosh_shapes, forward=log_cosh, gradients=[slope])
+register_elementwise(
+    name="my_log_cosh", forward=log_cosh, slopes=[slope], example=Example(shape={"size": [4, 5]})
+)
 
 
 class SquaredReLU(torch.autograd.Function):
@@ -49,7 +47,7 @@ class SquaredReLU(torch.autograd.Function):
         return grad_x, grad_x.sum_to_size(positive.shape[-1:])
 
 
-def squared_relu_shapes(batch: list[int], n: int) -> dict[str, tuple[int, ...]]:
+def squared_relu_shapes(batch: list[int], n: int) -> Sizes:
     return {"x": (*batch, n), "b": (n,)}
 
 
@@ -57,4 +55,10 @@ def squared_relu(x: Tensor, b: Tensor) -> Tensor:
     return torch.relu(x + b) ** 2
 
 
-register_function(SquaredReLU, name="my_squared_relu", shapes=squared_relu_shapes, forward=squared_relu)
+register_function(
+    SquaredReLU,
+    name="my_squared_relu",
+    shapes=squared_relu_shapes,
+    forward=squared_relu,
+    example=Example(shape={"batch": [2, 3], "n": 5}),
+)

@@ -15,46 +15,25 @@ second form subtracts nothing and keeps them until the slope itself underflows. 
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
-from runner.formula import Edge, register
-
-
-def shapes(size: list[int]) -> dict[str, tuple[int, ...]]:
-    return {"x": tuple(size)}
+from runner.formula import Edge, Example, Slope, register_elementwise
 
 
 def forward(x: Tensor) -> Tensor:
     return torch.sigmoid(x)
 
 
-def output_product(grad_y: Tensor, y: Tensor) -> dict[str, Tensor]:
-    s = widened(y)
-    return {"x": (grad_y * (1 - s) * s).to(y.dtype)}
+def output_product(y: Tensor) -> Slope:
+    return 1 - y, y
 
 
-def input_product(grad_y: Tensor, x: Tensor) -> dict[str, Tensor]:
-    s, complement = torch.sigmoid(widened(x)), torch.sigmoid(-widened(x))
-    return {"x": (grad_y * complement * s).to(x.dtype)}
+def input_product(x: Tensor) -> Slope:
+    return torch.sigmoid(-x), torch.sigmoid(x)
 
 
-def saturated(x: Tensor) -> dict[str, Tensor]:
-    return {"x": 100 * x}
-
-
-def infinite(x: Tensor) -> dict[str, Tensor]:
-    return {"x": torch.copysign(torch.full_like(x, torch.inf), x)}
-
-
-register(
-    shapes=shapes,
-    forward=forward,
-    gradients=[output_product, input_product],
-    may_be_empty=("size",),
-    edges={
-        "empty": Edge(shape={"size": [0]}),
-        "saturated": Edge(inputs=saturated),
-        "infinite": Edge(inputs=infinite),
-    },
+register_elementwise(
+    slopes=[output_product, input_product],
+    edges={"saturated": Edge.scaled("x", 100)},
+    example=Example(shape={"size": [3, 5]}),
     latex=r"y = \sigma(x) = 1 / (1 + e^{-x}),\quad \nabla_x L = g\, (1 - y)\, y = g\, \sigma(-x)\, \sigma(x)",
     source="Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.88",
 )

@@ -21,15 +21,15 @@ shifted scores are -inf + inf, and y and its gradient are NaN.
 """
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
-from runner.formula import Edge, integer, register
+from runner.formula import Edge, Example, Gradients, Sizes, in_float32, integer, register
 
 
-def shapes(size: list[int], *, dim: int = -1) -> dict[str, tuple[int, ...]]:
+def shapes(size: list[int], *, dim: int = -1) -> Sizes:
     rank = len(size)
     if not -rank <= dim < rank:
         raise ValueError(f"params.dim={dim}: shape.size={size} has the dimensions {-rank} to {rank - 1}")
@@ -38,37 +38,37 @@ def shapes(size: list[int], *, dim: int = -1) -> dict[str, tuple[int, ...]]:
     return {"x": tuple(size)}
 
 
-def forward(x: Tensor, *, dim: int = -1) -> Tensor:
-    scores = widened(x)
-    weights = torch.exp(scores - scores.amax(dim, keepdim=True).detach())
-    return (weights / weights.sum(dim, keepdim=True)).to(x.dtype)
+@in_float32
+def forward(x: Tensor, *, dim: Annotated[int, integer(None, -1, 0, 1, -2)] = -1) -> Tensor:
+    weights = torch.exp(x - x.amax(dim, keepdim=True).detach())
+    return weights / weights.sum(dim, keepdim=True)
 
 
 def library(x: Tensor, *, dim: int = -1) -> Tensor:
     return torch.nn.functional.softmax(x, dim)
 
 
-def output_product(grad_y: Tensor, y: Tensor, *, dim: int = -1) -> dict[str, Tensor]:
-    G, p = widened(grad_y), widened(y)
-    grad_x = p * (G - (p * G).sum(dim, keepdim=True))
-    return {"x": grad_x.to(y.dtype)}
+@in_float32
+def output_product(grad_y: Tensor, y: Tensor, *, dim: int = -1) -> Gradients:
+    return {"x": y * (grad_y - (y * grad_y).sum(dim, keepdim=True))}
 
 
-def jacobian_product(grad_y: Tensor, y: Tensor, *, dim: int = -1) -> dict[str, Tensor]:
-    G = widened(grad_y).movedim(dim, -1)
-    grad_x = torch.einsum("...ij,...j->...i", by_fibre(widened(y), dim), G)
-    return {"x": grad_x.movedim(-1, dim).to(y.dtype)}
+@in_float32
+def jacobian_product(grad_y: Tensor, y: Tensor, *, dim: int = -1) -> Gradients:
+    grad_x = torch.einsum("...ij,...j->...i", by_fibre(y, dim), grad_y.movedim(dim, -1))  # J G
+    return {"x": grad_x.movedim(-1, dim)}
 
 
-def jacobian(y: Tensor, *, dim: int = -1) -> dict[str, Tensor]:
+@in_float32
+def jacobian(y: Tensor, *, dim: int = -1) -> Gradients:
     """Put the Jacobian of each fibre on the diagonal of a matrix of fibres."""
-    blocks = by_fibre(widened(y), dim)
+    blocks = by_fibre(y, dim)
     *others, n, _ = blocks.shape
     fibres, rank, dim = math.prod(others), y.ndim, dim % y.ndim
     same = torch.eye(fibres, dtype=blocks.dtype, device=y.device)
     full = torch.einsum("fg,gij->figj", same, blocks.reshape(fibres, n, n))
     full = full.reshape(*others, n, *others, n)
-    return {"x": full.movedim((rank - 1, 2 * rank - 1), (dim, rank + dim)).to(y.dtype)}
+    return {"x": full.movedim((rank - 1, 2 * rank - 1), (dim, rank + dim))}
 
 
 def by_fibre(y: Tensor, dim: int) -> Tensor:
@@ -87,20 +87,16 @@ def row_of_minus_inf(x: Tensor) -> dict[str, Tensor]:
 
 
 register(
-    shapes=shapes,
-    forward=forward,
-    library=library,
     gradients=[output_product, jacobian_product],
     jacobians=[jacobian],
-    may_be_empty=("size",),
-    domain={"dim": integer(None, -1, 0, 1, -2)},
     edges={
         "one_minus_inf": Edge(params={"dim": -1}, inputs=one_minus_inf),
         "row_of_minus_inf": Edge(params={"dim": -1}, inputs=row_of_minus_inf),
-        "large_scores": Edge(inputs=lambda x: {"x": x + 1e4}),
+        "large_scores": Edge.shifted("x", 1e4),
         "one_score": Edge(shape={"size": [5, 1]}, params={"dim": -1}),
         "empty_batch": Edge(shape={"size": [0, 5]}, params={"dim": -1}),
     },
+    example=Example(shape={"size": [3, 7, 5]}),
     latex=r"y = \mathrm{softmax}(x),\quad \nabla_x L = y \odot (G - \langle y, G \rangle)",
     source="Bridle, Probabilistic interpretation of feedforward classification network outputs (1990)",
 )

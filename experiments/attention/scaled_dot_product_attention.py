@@ -31,18 +31,17 @@ cancelling also relies on rows of p that sum to 1. The log-sum-exp is therefore 
 large top would swallow. (The row sum is g . y as well, as FlashAttention has it; but y has been rounded.)
 """
 
+from typing import Annotated, Literal
+
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
 from experiments.activations import softmax
-from runner.formula import Draw, Edge, above, one_of, optional, register
+from runner.formula import Draw, Edge, Example, Gradients, Sizes, above, in_float32, register
 
 
-def shapes(
-    batch: list[int], T: int, S: int, d: int, e: int, *, mask: str = "none"
-) -> dict[str, tuple[int, ...]]:
-    sizes: dict[str, tuple[int, ...]] = {"q": (*batch, T, d), "k": (*batch, S, d), "v": (*batch, S, e)}
+def shapes(batch: list[int], T: int, S: int, d: int, e: int, *, mask: str = "none") -> Sizes:
+    sizes: Sizes = {"q": (*batch, T, d), "k": (*batch, S, d), "v": (*batch, S, e)}
     return {**sizes, "attend": (*batch, T, S)} if mask == "boolean" else sizes
 
 
@@ -50,17 +49,18 @@ def sample(rng: Draw, batch: list[int], T: int, S: int, *, mask: str) -> dict[st
     return {"attend": rng.boolean((*batch, T, S), probability=0.7)} if mask == "boolean" else {}
 
 
+@in_float32(saved=("probabilities", "top", "log_sum"))
 def forward(
-    q: Tensor, k: Tensor, v: Tensor, attend: Tensor | None = None,
-    *, mask: str = "none", scale: float | None = None,
+    q: Tensor, k: Tensor, v: Tensor, attend: Tensor | None = None, *,
+    mask: Literal["none", "causal", "boolean"] = "none",
+    scale: Annotated[float | None, above(0, 0.3)] = None,
 ) -> dict[str, Tensor]:  # fmt: skip
     hidden = hidden_keys(q, k, attend, mask)
     s = scores(q, k, scale).masked_fill(hidden, -torch.inf)
     p = softmax.forward(s).masked_fill(hidden, 0)
-    y = (p @ widened(v)).to(q.dtype)
     top = s.amax(dim=-1, keepdim=True)
     log_sum = torch.exp(s - top).sum(dim=-1, keepdim=True).log()
-    return {"y": y, "probabilities": p, "top": top, "log_sum": log_sum}
+    return {"y": p @ v, "probabilities": p, "top": top, "log_sum": log_sum}
 
 
 def library(
@@ -72,29 +72,26 @@ def library(
     )
 
 
+@in_float32
 def saved_probabilities(
     grad_y: Tensor, probabilities: Tensor, q: Tensor, k: Tensor, v: Tensor, *, scale: float | None
-) -> dict[str, Tensor]:
-    g, p = widened(grad_y), probabilities
-    grad_s = softmax.output_product(g @ widened(v).mT, p)["x"]
-    grad_qk = factor(q, scale) * grad_s  # (..., T, S)
-    return {
-        "q": (grad_qk @ widened(k)).to(q.dtype),
-        "k": (grad_qk.mT @ widened(q)).to(k.dtype),
-        "v": (p.mT @ g).to(v.dtype),
-    }
+) -> Gradients:
+    grad_s = softmax.output_product(grad_y @ v.mT, probabilities)["x"]  # ds, from dp
+    grad_qk = factor(q, scale) * grad_s  # c ds, (..., T, S)
+    return {"q": grad_qk @ k, "k": grad_qk.mT @ q, "v": probabilities.mT @ grad_y}
 
 
+@in_float32
 def recomputed(
     grad_y: Tensor, top: Tensor, log_sum: Tensor,
     q: Tensor, k: Tensor, v: Tensor, attend: Tensor | None = None, *, mask: str, scale: float | None,
-) -> dict[str, Tensor]:  # fmt: skip
+) -> Gradients:  # fmt: skip
     p = torch.exp(scores(q, k, scale) - top - log_sum).masked_fill(hidden_keys(q, k, attend, mask), 0)
     return saved_probabilities(grad_y, p, q, k, v, scale=scale)
 
 
 def scores(q: Tensor, k: Tensor, scale: float | None) -> Tensor:
-    return factor(q, scale) * (widened(q) @ widened(k).mT)
+    return factor(q, scale) * (q @ k.mT)
 
 
 def factor(q: Tensor, scale: float | None) -> float:
@@ -116,22 +113,16 @@ def first_query_sees_nothing(attend: Tensor) -> dict[str, Tensor]:
 
 
 register(
-    shapes=shapes,
-    sample=sample,
-    forward=forward,
-    library=library,
     gradients=[saved_probabilities, recomputed],
-    saved=("probabilities", "top", "log_sum"),
-    may_be_empty=("batch", "T"),
-    domain={"mask": one_of("none", "causal", "boolean"), "scale": optional(above(0, 0.3))},
     edges={
         "no_batch": Edge(shape={"batch": []}),
-        "empty_batch": Edge(shape={"batch": [0]}),
-        "no_queries": Edge(shape={"T": 0}),
+        "empty_batch": Edge.empty("batch"),
+        "no_queries": Edge.empty("T"),
         "one_key": Edge(shape={"S": 1}),
         "fully_masked_row": Edge(params={"mask": "boolean"}, inputs=first_query_sees_nothing),
-        "nearly_one_hot": Edge(inputs=lambda q: {"q": 20 * q}),
+        "nearly_one_hot": Edge.scaled("q", 20),
     },
+    example=Example(shape={"batch": [2, 3], "T": 7, "S": 5, "d": 4, "e": 6}, params={"mask": "causal"}),
     latex=r"y = \mathrm{softmax}(c\, q k^\top)\, v,\quad "
     r"\nabla_s L = p \odot (g v^\top - \mathrm{rowsum}(p \odot g v^\top))",
     source="Vaswani et al. (2017), eq. 1; Dao et al., FlashAttention (2022), appendix B",

@@ -26,16 +26,30 @@ Each of `groups` convolutions has channels and filters of its own. Half precisio
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from experiments._precision import widened
-from runner.formula import Domain, Edge, integer, one_of, register
+from runner.formula import Domain, Edge, Example, Gradients, Sizes, in_float32, integer, register
 
 Pair = int | list[int]  # one number for both axes, or one for each
+
+
+def pair(value: Pair) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, list) else (value, value)
+
+
+def pair_from(low: int, *examples: Pair) -> Domain:
+    """Return the domain of one integer for both axes, or one for each."""
+    one = integer(low)
+
+    def contains(value: Any) -> bool:
+        return len(pair(value)) == 2 and all(map(one.contains, pair(value)))
+
+    return Domain(f"{one.description}, or a pair of them as in [2,1]", contains, examples)
+
 
 # Letters in einsum: n sample, g group, o filter, k entry of a filter, l place.
 
@@ -43,24 +57,28 @@ Pair = int | list[int]  # one number for both axes, or one for each
 def shapes(
     N: int, C: int, O: int, image: list[int], kernel: list[int],
     *, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1, bias: bool = True,
-) -> dict[str, tuple[int, ...]]:  # fmt: skip
+) -> Sizes:  # fmt: skip
     if C % groups or O % groups:
         raise ValueError(f"params.groups={groups}: must divide the channels, shape.C={C} and shape.O={O}")
     if len(image) != 2 or len(kernel) != 2:
         raise ValueError(f"shape.image={image}, shape.kernel={kernel}: must be two sizes each, as in [7,5]")
     slide(image, kernel, stride, padding, dilation)
-    sizes: dict[str, tuple[int, ...]] = {"x": (N, C, *image), "W": (O, C // groups, *kernel)}
+    sizes: Sizes = {"x": (N, C, *image), "W": (O, C // groups, *kernel)}
     return {**sizes, "b": (O,)} if bias else sizes
 
 
+@in_float32
 def forward(
-    x: Tensor, W: Tensor, b: Tensor | None = None,
-    *, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1,
+    x: Tensor, W: Tensor, b: Tensor | None = None, *,
+    stride: Annotated[Pair, pair_from(1, 1, 2, [3, 2])] = 1,
+    padding: Annotated[Pair, pair_from(0, 0, 1, [2, 1])] = 0,
+    dilation: Annotated[Pair, pair_from(1, 1, 2, [1, 3])] = 1,
+    groups: Annotated[int, integer(1, 1, 2)] = 1,
 ) -> Tensor:  # fmt: skip
     places = [steps + 1 for steps, _ in slide(x.shape[2:], W.shape[2:], stride, padding, dilation)]
     col = columns(x, W, stride, padding, dilation, groups)
     y = torch.einsum("gok,ngkl->ngol", matrices(W, groups), col).reshape(len(x), len(W), *places)
-    return (y if b is None else y + b[:, None, None]).to(x.dtype)
+    return y if b is None else y + b[:, None, None]
 
 
 def library(
@@ -70,27 +88,28 @@ def library(
     return functional.conv2d(x, W, b, stride, padding, dilation, groups)
 
 
+@in_float32
 def im2col(
     grad_y: Tensor, x: Tensor, W: Tensor, b: Tensor | None = None,
     *, stride: Pair, padding: Pair, dilation: Pair, groups: int,
-) -> dict[str, Tensor]:  # fmt: skip
-    G = grouped(widened(grad_y).flatten(2), groups)  # (N, groups, O/groups, |places|)
+) -> Gradients:  # fmt: skip
+    G = grouped(grad_y.flatten(2), groups)  # (N, groups, O/groups, |places|)
     grad_W = torch.einsum("ngol,ngkl->gok", G, columns(x, W, stride, padding, dilation, groups))
     grad_col = torch.einsum("gok,ngol->ngkl", matrices(W, groups), G).flatten(1, 2)
     geometry = x.shape[2:], W.shape[2:], pair(dilation), pair(padding), pair(stride)
     grad_x = functional.fold(grad_col, *geometry)
-    return {"x": grad_x.to(x.dtype), "W": grad_W.reshape(W.shape).to(W.dtype), **by_bias(grad_y, b)}
+    return {"x": grad_x, "W": grad_W.reshape(W.shape), **by_bias(grad_y, b)}
 
 
+@in_float32
 def transposed_convolution(
     grad_y: Tensor, x: Tensor, W: Tensor, b: Tensor | None = None,
     *, stride: Pair, padding: Pair, dilation: Pair, groups: int,
-) -> dict[str, Tensor]:  # fmt: skip
-    G, kernels = widened(grad_y), widened(W)
+) -> Gradients:  # fmt: skip
     left_over = [pixels for _, pixels in slide(x.shape[2:], W.shape[2:], stride, padding, dilation)]
-    grad_x = functional.conv_transpose2d(G, kernels, None, stride, padding, left_over, groups, dilation)
-    grad_W = by_sliding(G, widened(x), kernels, stride, padding, dilation, groups)
-    return {"x": grad_x.to(x.dtype), "W": grad_W.to(W.dtype), **by_bias(grad_y, b)}
+    grad_x = functional.conv_transpose2d(grad_y, W, None, stride, padding, left_over, groups, dilation)
+    grad_W = by_sliding(grad_y, x, W, stride, padding, dilation, groups)
+    return {"x": grad_x, "W": grad_W, **by_bias(grad_y, b)}
 
 
 def by_sliding(
@@ -105,8 +124,8 @@ def by_sliding(
     return slid.transpose(0, 1)[..., :height, :width]
 
 
-def by_bias(grad_y: Tensor, b: Tensor | None) -> dict[str, Tensor]:
-    return {} if b is None else {"b": widened(grad_y).sum(dim=(0, 2, 3)).to(b.dtype)}
+def by_bias(grad_y: Tensor, b: Tensor | None) -> Gradients:
+    return {} if b is None else {"b": grad_y.sum(dim=(0, 2, 3))}
 
 
 def slide(
@@ -127,13 +146,13 @@ def slide(
 
 def columns(x: Tensor, W: Tensor, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Tensor:
     """Copy the pixels under the kernel: (N, groups, C/groups |kernel|, |places|)."""
-    col = functional.unfold(widened(x), W.shape[2:], pair(dilation), pair(padding), pair(stride))
+    col = functional.unfold(x, W.shape[2:], pair(dilation), pair(padding), pair(stride))
     return grouped(col, groups)
 
 
 def matrices(W: Tensor, groups: int) -> Tensor:
     """Return the filters of each group as rows: (groups, O/groups, C/groups |kernel|)."""
-    return widened(W).reshape(groups, len(W) // groups, -1)
+    return W.reshape(groups, len(W) // groups, -1)
 
 
 def grouped(x: Tensor, groups: int) -> Tensor:
@@ -141,41 +160,20 @@ def grouped(x: Tensor, groups: int) -> Tensor:
     return x.reshape(len(x), groups, x.shape[1] // groups, *x.shape[2:])
 
 
-def pair(value: Pair) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, list) else (value, value)
-
-
-def pair_from(low: int, *examples: Pair) -> Domain:
-    """Return the domain of one integer for both axes, or one for each."""
-    one = integer(low)
-
-    def contains(value: Any) -> bool:
-        return len(pair(value)) == 2 and all(map(one.contains, pair(value)))
-
-    return Domain(f"{one.description}, or a pair of them as in [2,1]", contains, examples)
-
-
 register(
-    shapes=shapes,
-    forward=forward,
-    library=library,
     gradients=[im2col, transposed_convolution],
-    may_be_empty=("N",),
-    domain={
-        "stride": pair_from(1, 1, 2, [3, 2]),
-        "padding": pair_from(0, 0, 1, [2, 1]),
-        "dilation": pair_from(1, 1, 2, [1, 3]),
-        "groups": integer(1, 1, 2),
-        "bias": one_of(True, False),
-    },
     edges={
-        "empty_batch": Edge(shape={"N": 0}),
+        "empty_batch": Edge.empty("N"),
         "one_pixel_kernel": Edge(shape={"kernel": [1, 1]}),
         "kernel_as_large_as_image": Edge(shape={"image": [5, 3], "kernel": [5, 3]}),
         "pixels_left_over": Edge(shape={"image": [8, 9], "kernel": [2, 3]}, params={"stride": [5, 4]}),
         "pixels_skipped": Edge(shape={"kernel": [1, 2]}, params={"stride": 3}),
         "depthwise": Edge(shape={"C": 4, "O": 4}, params={"groups": 4}),
     },
+    example=Example(
+        shape={"N": 2, "C": 4, "O": 6, "image": [8, 11], "kernel": [3, 2]},
+        params={"stride": [2, 1], "padding": [1, 0]},
+    ),
     latex=r"y_{no}(i) = b_o + \sum_{c,u} W_{oc}(u)\, x_{nc}(s i + d u - p),\quad "
     r"\nabla_W L = \sum_n G_n\, \mathrm{col}_n^\top,\quad \nabla_{x_n} L = \mathrm{fold}(W^\top G_n)",
     source="LeCun et al. (1989); Chellapilla, Puri and Simard (2006); Dumoulin and Visin (2016), chapter 4",

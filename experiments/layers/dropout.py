@@ -17,13 +17,14 @@ Edges: p = 0, the identity; p = 1, zeros even under a mask that keeps something;
 everything; no numbers at all.
 """
 
-import torch
+from typing import Annotated
+
 from torch import Tensor
 
-from runner.formula import Draw, Edge, between, register
+from runner.formula import Draw, Edge, Example, Gradients, Sizes, between, register
 
 
-def shapes(size: list[int]) -> dict[str, tuple[int, ...]]:
+def shapes(size: list[int]) -> Sizes:
     return {"x": (*size,), "keep": (*size,)}
 
 
@@ -31,11 +32,11 @@ def sample(rng: Draw, size: list[int], *, p: float) -> dict[str, Tensor]:
     return {"keep": rng.boolean(size, 1 - p)}
 
 
-def forward(x: Tensor, keep: Tensor, *, p: float = 0.5) -> Tensor:
+def forward(x: Tensor, keep: Tensor, *, p: Annotated[float, between(0, 1, 0, 0.3, 0.5, 1)] = 0.5) -> Tensor:
     return x * keep * scale(p)
 
 
-def product(grad_y: Tensor, keep: Tensor, *, p: float = 0.5) -> dict[str, Tensor]:
+def product(grad_y: Tensor, keep: Tensor, *, p: float = 0.5) -> Gradients:
     return {"x": grad_y * keep * scale(p)}
 
 
@@ -44,18 +45,14 @@ def scale(p: float) -> float:
 
 
 register(
-    shapes=shapes,
-    sample=sample,
-    forward=forward,
     gradients=[product],
-    may_be_empty=("size",),
-    domain={"p": between(0, 1, 0.0, 0.3, 0.5, 1.0)},
     edges={
-        "empty": Edge(shape={"size": [0]}),
+        "empty": Edge.empty("size"),
         "identity": Edge(params={"p": 0.0}),
-        "p_is_one": Edge(params={"p": 1.0}, inputs=lambda keep: {"keep": torch.ones_like(keep)}),
-        "all_dropped": Edge(inputs=lambda keep: {"keep": torch.zeros_like(keep)}),
+        "p_is_one": Edge.filled("keep", True, params={"p": 1.0}),
+        "all_dropped": Edge.zeros("keep"),
     },
+    example=Example(shape={"size": [5, 7]}, params={"p": 0.3}),
     latex=r"y = \frac{m \odot x}{1 - p},\quad \nabla_x L = \frac{m \odot g}{1 - p}",
     source="Srivastava et al., Dropout (2014), section 10 for the scale",
 )

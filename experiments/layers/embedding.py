@@ -20,14 +20,15 @@ Edges: no ids; a single id without dimensions; one id for all; padding only. An 
 IndexError, a negative one too.
 """
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
-from runner.formula import Draw, Edge, integer, optional, register
+from runner.formula import Draw, Edge, Example, Gradients, Sizes, in_float32, integer, register
 
 
-def shapes(batch: list[int], V: int, d: int, *, padding_idx: int | None = None) -> dict[str, tuple[int, ...]]:
+def shapes(batch: list[int], V: int, d: int, *, padding_idx: int | None = None) -> Sizes:
     if padding_idx is not None and not -V <= padding_idx < V:
         raise ValueError(
             f"padding_idx={padding_idx} is not in a table of V={V} rows: it must be from {-V} to {V - 1}"
@@ -42,7 +43,9 @@ def sample(rng: Draw, batch: list[int], V: int, *, padding_idx: int | None) -> d
     return {"ids": ids}
 
 
-def forward(ids: Tensor, W: Tensor, *, padding_idx: int | None = None) -> Tensor:
+def forward(
+    ids: Tensor, W: Tensor, *, padding_idx: Annotated[int | None, integer(None, 0, -1)] = None
+) -> Tensor:
     rows = W.index_select(0, ids.reshape(-1)).reshape(*ids.shape, W.shape[1])
     return torch.where(learns(ids, W, padding_idx)[..., None], rows, rows.detach())
 
@@ -51,19 +54,19 @@ def library(ids: Tensor, W: Tensor, *, padding_idx: int | None) -> Tensor:
     return torch.nn.functional.embedding(ids, W, padding_idx)
 
 
-def index_add(grad_y: Tensor, ids: Tensor, W: Tensor, *, padding_idx: int | None = None) -> dict[str, Tensor]:
+@in_float32
+def index_add(grad_y: Tensor, ids: Tensor, W: Tensor, *, padding_idx: int | None = None) -> Gradients:
     kept = learns(ids, W, padding_idx)
-    g = widened(grad_y[kept])  # (n, d), n ids that learn
-    return {"W": g.new_zeros(W.shape).index_add(0, ids[kept], g).to(W.dtype)}
+    g = grad_y[kept]  # (n, d), n ids that learn
+    return {"W": g.new_zeros(W.shape).index_add(0, ids[kept], g)}
 
 
-def one_hot_product(
-    grad_y: Tensor, ids: Tensor, W: Tensor, *, padding_idx: int | None = None
-) -> dict[str, Tensor]:
+@in_float32
+def one_hot_product(grad_y: Tensor, ids: Tensor, W: Tensor, *, padding_idx: int | None = None) -> Gradients:
     kept = learns(ids, W, padding_idx)
-    g = widened(grad_y[kept])  # (n, d)
+    g = grad_y[kept]  # (n, d)
     H = ids[kept][:, None] == torch.arange(len(W), device=ids.device)  # (n, V)
-    return {"W": (H.to(g.dtype).T @ g).to(W.dtype)}
+    return {"W": H.to(g.dtype).T @ g}
 
 
 def learns(ids: Tensor, W: Tensor, padding_idx: int | None) -> Tensor:
@@ -71,27 +74,18 @@ def learns(ids: Tensor, W: Tensor, padding_idx: int | None) -> Tensor:
     return torch.ones_like(ids, dtype=torch.bool) if padding_idx is None else ids != padding_idx % len(W)
 
 
-def repeated(ids: Tensor) -> dict[str, Tensor]:
-    return {"ids": torch.zeros_like(ids)}
-
-
 register(
-    shapes=shapes,
-    sample=sample,
-    forward=forward,
-    library=library,
     gradients=[index_add, one_hot_product],
     detached=("W",),
-    may_be_empty=("batch",),
-    domain={"padding_idx": optional(integer(None, 0, -1))},
     edges={
-        "no_ids": Edge(shape={"batch": [0]}),
+        "no_ids": Edge.empty("batch"),
         "single_id": Edge(shape={"batch": []}),
-        "one_id_for_all": Edge(params={"padding_idx": None}, inputs=repeated),
-        "padding_only": Edge(params={"padding_idx": 0}, inputs=repeated),
+        "one_id_for_all": Edge.zeros("ids", params={"padding_idx": None}),
+        "padding_only": Edge.zeros("ids", params={"padding_idx": 0}),
         "id_too_large": Edge(inputs=lambda ids, W: {"ids": torch.full_like(ids, len(W))}, raises=IndexError),
-        "negative_id": Edge(inputs=lambda ids: {"ids": torch.full_like(ids, -1)}, raises=IndexError),
+        "negative_id": Edge.filled("ids", -1, raises=IndexError),
     },
+    example=Example(shape={"batch": [3, 5], "V": 7, "d": 4}, params={"padding_idx": -1}),
     latex=r"y = H W,\quad H_{tv} = [\mathrm{ids}_t = v],\quad \nabla_W L = H^\top g",
     source="Bengio et al., A Neural Probabilistic Language Model (2003), section 2",
 )

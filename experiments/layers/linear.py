@@ -11,19 +11,18 @@ and b. With the rows stacked, X: (r, n) and G: (r, m), a sum of outer products i
 
 b was broadcast over the rows; the adjoint of a broadcast is a sum. Without rows both sums are zero.
 
-Delicate: the sum over rows is long, and in half precision would swallow its later terms. It is kept in
-float32, as it is inside a product of matrices.
+Delicate: the sum over rows is long, and in half precision would swallow its later terms. PyTorch keeps
+it in float32, as it does inside a product of matrices.
 """
 
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
-from runner.formula import Edge, one_of, register
+from runner.formula import Edge, Example, Gradients, Sizes, register
 
 
-def shapes(batch: list[int], n: int, m: int, *, bias: bool = True) -> dict[str, tuple[int, ...]]:
-    sizes: dict[str, tuple[int, ...]] = {"x": (*batch, n), "W": (m, n)}
+def shapes(batch: list[int], n: int, m: int, *, bias: bool = True) -> Sizes:
+    sizes: Sizes = {"x": (*batch, n), "W": (m, n)}
     return {**sizes, "b": (m,)} if bias else sizes
 
 
@@ -35,11 +34,9 @@ def library(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
     return torch.nn.functional.linear(x, W, b)
 
 
-def outer_product(grad_y: Tensor, x: Tensor, W: Tensor, b: Tensor | None = None) -> dict[str, Tensor]:
+def outer_product(grad_y: Tensor, x: Tensor, W: Tensor, b: Tensor | None = None) -> Gradients:
     gradients = {"x": grad_y @ W, "W": rows(grad_y).T @ rows(x)}
-    if b is not None:
-        gradients["b"] = widened(grad_y).sum_to_size(b.shape).to(b.dtype)
-    return gradients
+    return gradients if b is None else {**gradients, "b": grad_y.sum_to_size(b.shape)}
 
 
 def rows(x: Tensor) -> Tensor:
@@ -48,13 +45,9 @@ def rows(x: Tensor) -> Tensor:
 
 
 register(
-    shapes=shapes,
-    forward=forward,
-    library=library,
     gradients=[outer_product],
-    may_be_empty=("batch",),
-    domain={"bias": one_of(True, False)},
-    edges={"no_rows": Edge(shape={"batch": [3, 0]}), "one_row": Edge(shape={"batch": []})},
+    edges={"no_rows": Edge.empty("batch"), "one_row": Edge(shape={"batch": []})},
+    example=Example(shape={"batch": [2, 3], "n": 7, "m": 5}),
     latex=r"y = x W^\top + b,\quad \nabla_W L = \sum_r g_r x_r^\top,\quad \nabla_x L = g W",
     source="Goodfellow, Bengio and Courville, Deep Learning (2016), section 6.5",
 )

@@ -36,12 +36,12 @@ in half precision; such an experiment fails, and says so.
 import torch
 from torch import Tensor
 
-from runner.formula import Draw, Edge, register
+from runner.formula import Draw, Edge, Example, Gradients, Sizes, register
 
 LinAlgError = torch.linalg.LinAlgError  # type: ignore[attr-defined]
 
 
-def shapes(n: int) -> dict[str, tuple[int, ...]]:
+def shapes(n: int) -> Sizes:
     return {"A": (n, n)}
 
 
@@ -66,20 +66,20 @@ def library(A: Tensor) -> Tensor:
     return L
 
 
-def murray(grad_L: Tensor, L: Tensor) -> dict[str, Tensor]:
-    M = torch.linalg.solve_triangular(L.mT, phi(L.mT @ grad_L), upper=True)  # L^-T Phi
+def murray(grad_L: Tensor, L: Tensor) -> Gradients:
+    M = torch.linalg.solve_triangular(L.mT, phi(L.mT @ grad_L), upper=True)  # L^-T Phi(L' G)
     return {"A": sym(torch.linalg.solve_triangular(L, M, upper=False, left=False))}
 
 
-def unblocked(grad_L: Tensor, L: Tensor) -> dict[str, Tensor]:
+def unblocked(grad_L: Tensor, L: Tensor) -> Gradients:
     grad = grad_L.tril()  # becomes that of A, column by column
     for j in reversed(range(len(L))):
         d, c, K = L[j, j], L[j + 1 :, j], L[j:, :j]
         s = grad[j:, j]  # a view
         s[0] = (s[0] - s[1:] @ c / d) / 2
-        s /= d
-        grad[j, :j] -= s @ K
-        grad[j:, :j] -= torch.outer(s, K[0])
+        s /= d  # g_s
+        grad[j, :j] -= s @ K  # g_r
+        grad[j:, :j] -= torch.outer(s, K[0])  # g_K
     return {"A": sym(grad)}
 
 
@@ -98,10 +98,6 @@ def shifted(A: Tensor, smallest: float) -> dict[str, Tensor]:
 
 
 register(
-    shapes=shapes,
-    sample=sample,
-    forward=forward,
-    library=library,
     gradients=[murray, unblocked],
     outputs=("L",),
     edges={
@@ -109,6 +105,7 @@ register(
         "near_singular": Edge(inputs=lambda A: shifted(A, 1e-6)),
         "indefinite": Edge(inputs=lambda A: shifted(A, -1), raises=LinAlgError),
     },
+    example=Example(shape={"n": 7}),
     latex=r"A = L L^\top,\quad \nabla_A \ell = \mathrm{sym}(L^{-\top} \Phi(L^\top G) L^{-1})",
     source="Murray, Differentiation of the Cholesky decomposition (2016), sections 3 and 4",
 )

@@ -30,16 +30,15 @@ Edges: 0 log 0 is 0, so a logit of -inf rules its class out. If no label counts,
 its gradient 0. A label that is neither a class nor ignore_index raises IndexError.
 """
 
-from collections.abc import Callable
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
-from runner.formula import Draw, Edge, between, integer, one_of, register
+from runner.formula import Draw, Edge, Example, Gradients, Sizes, between, in_float32, integer, register
 
 
-def shapes(N: int, C: int, *, weighted: bool = False) -> dict[str, tuple[int, ...]]:
+def shapes(N: int, C: int, *, weighted: bool = False) -> Sizes:
     weight = {"weight": (C,)} if weighted else {}
     return {"z": (N, C), "labels": (N,), **weight}
 
@@ -51,19 +50,21 @@ def sample(rng: Draw, N: int, C: int, *, weighted: bool, ignore_index: int) -> d
     return {"labels": labels, **weight}
 
 
+@in_float32(saved=("top", "total"))
 def forward(
-    z: Tensor, labels: Tensor, weight: Tensor | None = None,
-    *, label_smoothing: float = 0.0, ignore_index: int = -100, reduction: str = "mean",
+    z: Tensor, labels: Tensor, weight: Tensor | None = None, *,
+    label_smoothing: Annotated[float, between(0, 1, 0.0, 0.1, 1.0)] = 0.0,
+    ignore_index: Annotated[int, integer(None, -100, 0)] = -100,
+    reduction: Literal["mean", "sum", "none"] = "mean",
 ) -> dict[str, Tensor]:  # fmt: skip
     refuse_unknown(labels, z.shape[1], ignore_index)
-    Z = widened(z)
-    top, total = shifted_sum_exp(Z)
-    q = targets(Z, labels, weight, label_smoothing)
-    terms = torch.where(q == 0, 0, q * (torch.log(total) - (Z - top)))
+    top, total = shifted_sum_exp(z)
+    q = targets(z, labels, weight, label_smoothing)
+    terms = torch.where(q == 0, 0, q * (torch.log(total) - (z - top)))  # - q log p
     losses = torch.where(labels == ignore_index, 0, torch.sum(terms, dim=1))
     loss = losses if reduction == "none" else torch.sum(losses)
     loss = loss / divisor(labels, weight, ignore_index, reduction)
-    return {"loss": loss.to(z.dtype), "top": top, "total": total}
+    return {"loss": loss, "top": top, "total": total}
 
 
 def library(
@@ -75,41 +76,43 @@ def library(
     )
 
 
+@in_float32
 def stable_log_sum_exp(
     grad_loss: Tensor, z: Tensor, labels: Tensor, top: Tensor, total: Tensor, weight: Tensor | None = None,
     *, label_smoothing: float = 0.0, ignore_index: int = -100, reduction: str = "mean",
-) -> dict[str, Tensor]:  # fmt: skip
-    p = torch.exp(widened(z) - top) / total
+) -> Gradients:  # fmt: skip
+    p = torch.exp(z - top) / total
     q = targets(p, labels, weight, label_smoothing)
     s = torch.sum(q, dim=1, keepdim=True)
     G = upstream_by_row(grad_loss, labels, weight, ignore_index, reduction)
-    return {"z": (G * (s * p - q)).to(z.dtype)}
+    return {"z": G * (s * p - q)}
 
 
+@in_float32
 def zero_row_sum(
     grad_loss: Tensor, z: Tensor, labels: Tensor, top: Tensor, total: Tensor, weight: Tensor | None = None,
     *, label_smoothing: float = 0.0, ignore_index: int = -100, reduction: str = "mean",
-) -> dict[str, Tensor]:  # fmt: skip
-    p = torch.exp(widened(z) - top) / total
+) -> Gradients:  # fmt: skip
+    p = torch.exp(z - top) / total
     q = targets(p, labels, weight, label_smoothing)
     s = torch.sum(q, dim=1, keepdim=True)
     G = upstream_by_row(grad_loss, labels, weight, ignore_index, reduction)
     slope, likely = s * p - q, p > 1 / 2
     others = torch.sum(torch.where(likely, 0, slope), dim=1, keepdim=True)
-    return {"z": (G * torch.where(likely, -others, slope)).to(z.dtype)}
+    return {"z": G * torch.where(likely, -others, slope)}
 
 
-def shifted_sum_exp(Z: Tensor) -> tuple[Tensor, Tensor]:
+def shifted_sum_exp(z: Tensor) -> tuple[Tensor, Tensor]:
     """Return top and total, (N, 1) each: the log-sum-exp of each row is top + log(total)."""
-    top = Z.amax(dim=1, keepdim=True).detach()  # any shift gives the same sum: no gradient goes through it
-    return top, torch.sum(torch.exp(Z - top), dim=1, keepdim=True)
+    top = z.amax(dim=1, keepdim=True).detach()  # any shift gives the same sum: no gradient goes through it
+    return top, torch.sum(torch.exp(z - top), dim=1, keepdim=True)
 
 
-def targets(Z: Tensor, labels: Tensor, weight: Tensor | None, label_smoothing: float) -> Tensor:
-    """Return q, in the shape and dtype of Z."""
-    classes = Z.shape[1]
-    q = (1 - label_smoothing) * one_hot(labels, classes).to(Z.dtype) + label_smoothing / classes
-    return q if weight is None else q * widened(weight)
+def targets(z: Tensor, labels: Tensor, weight: Tensor | None, label_smoothing: float) -> Tensor:
+    """Return q, in the shape and dtype of z."""
+    classes = z.shape[1]
+    q = (1 - label_smoothing) * one_hot(labels, classes).to(z.dtype) + label_smoothing / classes
+    return q if weight is None else q * weight
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
@@ -120,7 +123,7 @@ def upstream_by_row(
     grad_loss: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int, reduction: str
 ) -> Tensor:
     """Return G, (N, 1): the derivative of L by the loss of each row."""
-    G = widened(grad_loss) / divisor(labels, weight, ignore_index, reduction)
+    G = grad_loss / divisor(labels, weight, ignore_index, reduction)
     return torch.where(labels == ignore_index, 0, G)[:, None]
 
 
@@ -128,7 +131,7 @@ def divisor(labels: Tensor, weight: Tensor | None, ignore_index: int, reduction:
     if reduction != "mean":
         return 1
     counted = labels[labels != ignore_index]
-    return len(counted) if weight is None else torch.sum(widened(weight)[counted])
+    return len(counted) if weight is None else torch.sum(weight[counted])
 
 
 def refuse_unknown(labels: Tensor, classes: int, ignore_index: int) -> None:
@@ -138,38 +141,23 @@ def refuse_unknown(labels: Tensor, classes: int, ignore_index: int) -> None:
         raise IndexError(f"labels holds {unknown[0]}: a label must be {right}")
 
 
-def all_labels(label: int) -> Callable[[Tensor], dict[str, Tensor]]:
-    return lambda labels: {"labels": torch.full_like(labels, label)}
-
-
 register(
-    shapes=shapes,
-    sample=sample,
-    forward=forward,
-    library=library,
     gradients=[stable_log_sum_exp, zero_row_sum],
     outputs=("loss",),
-    saved=("top", "total"),
     constants=("weight",),
-    may_be_empty=("N",),
-    domain={
-        "weighted": one_of(False, True),
-        "label_smoothing": between(0, 1, 0.0, 0.1, 1.0),
-        "ignore_index": integer(None, -100, 0),
-        "reduction": one_of("mean", "sum", "none"),
-    },
     edges={
-        "empty_batch": Edge(shape={"N": 0}),
+        "empty_batch": Edge.empty("N"),
         "one_class": Edge(shape={"C": 1}),
-        "all_ignored": Edge(params={"ignore_index": -100}, inputs=all_labels(-100)),
-        "no_such_class": Edge(params={"ignore_index": -100}, inputs=all_labels(1_000_000), raises=IndexError),
-        "negative_label": Edge(params={"ignore_index": -100}, inputs=all_labels(-1), raises=IndexError),
-        "saturated": Edge(inputs=lambda z: {"z": 1e4 * z}),
+        "all_ignored": Edge.filled("labels", -100, params={"ignore_index": -100}),
+        "no_such_class": Edge.filled("labels", 1_000_000, params={"ignore_index": -100}, raises=IndexError),
+        "negative_label": Edge.filled("labels", -1, params={"ignore_index": -100}, raises=IndexError),
+        "saturated": Edge.scaled("z", 1e4),
         "ruled_out": Edge(
             params={"label_smoothing": 0.0},
             inputs=lambda z: {"z": z.masked_fill(z < z.amax(dim=1, keepdim=True), -torch.inf)},
         ),
     },
+    example=Example(shape={"N": 11, "C": 7}, upstream="ones"),
     latex=r"L_i = -\sum_c q_{ic} \log \mathrm{softmax}(z_i)_c,\quad \nabla_{z_i} L = G_i (s_i\,p_i - q_i)",
     source="Bridle (1990); label smoothing: Szegedy et al. (2016), section 7",
 )

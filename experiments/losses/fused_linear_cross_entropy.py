@@ -23,15 +23,16 @@ half precisions the logits and the sum over chunks are kept in float32.
 Edges, as in `cross_entropy`: no rows, no label that counts, a label outside the vocabulary, huge logits.
 """
 
+from typing import Annotated, Literal
+
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
 from experiments.losses import cross_entropy
-from runner.formula import Draw, Edge, integer, one_of, register
+from runner.formula import Draw, Edge, Example, Gradients, Sizes, in_float32, integer, register
 
 
-def shapes(N: int, d: int, V: int) -> dict[str, tuple[int, ...]]:
+def shapes(N: int, d: int, V: int) -> Sizes:
     return {"X": (N, d), "W": (V, d), "labels": (N,)}
 
 
@@ -39,12 +40,14 @@ def sample(rng: Draw, N: int, V: int, *, ignore_index: int) -> dict[str, Tensor]
     return cross_entropy.sample(rng, N, V, weighted=False, ignore_index=ignore_index)
 
 
+@in_float32
 def forward(
-    X: Tensor, W: Tensor, labels: Tensor, *, ignore_index: int = -100, reduction: str = "mean"
-) -> Tensor:
-    z = logits(X, W)
-    loss = cross_entropy.forward(z, labels, ignore_index=ignore_index, reduction=reduction)["loss"]
-    return loss.to(X.dtype)
+    X: Tensor, W: Tensor, labels: Tensor, *,
+    ignore_index: Annotated[int, integer(None, -100, 0)] = -100,
+    reduction: Literal["mean", "sum", "none"] = "mean",
+) -> Tensor:  # fmt: skip
+    z = X @ W.T
+    return cross_entropy.forward(z, labels, ignore_index=ignore_index, reduction=reduction)["loss"]
 
 
 def library(X: Tensor, W: Tensor, labels: Tensor, *, ignore_index: int, reduction: str) -> Tensor:
@@ -52,32 +55,29 @@ def library(X: Tensor, W: Tensor, labels: Tensor, *, ignore_index: int, reductio
     return torch.nn.functional.cross_entropy(z, labels, ignore_index=ignore_index, reduction=reduction)
 
 
+@in_float32
 def chunked(
-    grad_loss: Tensor, X: Tensor, W: Tensor, labels: Tensor,
-    *, ignore_index: int = -100, reduction: str = "mean", chunk: int = 256,
-) -> dict[str, Tensor]:  # fmt: skip
+    grad_loss: Tensor, X: Tensor, W: Tensor, labels: Tensor, *,
+    ignore_index: int = -100, reduction: str = "mean", chunk: Annotated[int, integer(1, 1, 3, 256)] = 256,
+) -> Gradients:  # fmt: skip
     G = cross_entropy.upstream_by_row(grad_loss, labels, None, ignore_index, reduction)[:, 0]
-    wide_X, wide_W = widened(X), widened(W)
-    dX, dW = torch.zeros_like(wide_X), torch.zeros_like(wide_W)
+    dX, dW = torch.zeros_like(X), torch.zeros_like(W)
     for start in range(0, len(X), chunk):
         rows = slice(start, start + chunk)
-        z = logits(wide_X[rows], wide_W)  # (chunk, V)
+        z = X[rows] @ W.T  # (chunk, V)
         dz = by_logits(G[rows], z, labels[rows], ignore_index, "none")
-        dX[rows] = dz @ wide_W
-        dW += dz.T @ wide_X[rows]
-    return {"X": dX.to(X.dtype), "W": dW.to(W.dtype)}
+        dX[rows] = dz @ W
+        dW += dz.T @ X[rows]
+    return {"X": dX, "W": dW}
 
 
+@in_float32
 def dense(
     grad_loss: Tensor, X: Tensor, W: Tensor, labels: Tensor,
     *, ignore_index: int = -100, reduction: str = "mean",
-) -> dict[str, Tensor]:  # fmt: skip
-    dz = by_logits(grad_loss, logits(X, W), labels, ignore_index, reduction)
-    return {"X": (dz @ widened(W)).to(X.dtype), "W": (dz.T @ widened(X)).to(W.dtype)}
-
-
-def logits(X: Tensor, W: Tensor) -> Tensor:
-    return widened(X) @ widened(W).T
+) -> Gradients:  # fmt: skip
+    dz = by_logits(grad_loss, X @ W.T, labels, ignore_index, reduction)
+    return {"X": dz @ W, "W": dz.T @ X}
 
 
 def by_logits(grad_loss: Tensor, z: Tensor, labels: Tensor, ignore_index: int, reduction: str) -> Tensor:
@@ -89,26 +89,15 @@ def by_logits(grad_loss: Tensor, z: Tensor, labels: Tensor, ignore_index: int, r
 
 
 register(
-    shapes=shapes,
-    sample=sample,
-    forward=forward,
-    library=library,
     gradients=[chunked, dense],
     outputs=("loss",),
-    may_be_empty=("N",),
-    domain={
-        "ignore_index": integer(None, -100, 0),
-        "reduction": one_of("mean", "sum", "none"),
-        "chunk": integer(1, 1, 3, 256),
-    },
     edges={
-        "empty_batch": Edge(shape={"N": 0}),
-        "all_ignored": Edge(params={"ignore_index": -100}, inputs=cross_entropy.all_labels(-100)),
-        "no_such_class": Edge(
-            params={"ignore_index": -100}, inputs=cross_entropy.all_labels(1_000_000), raises=IndexError
-        ),
-        "saturated": Edge(inputs=lambda X: {"X": 1e4 * X}),
+        "empty_batch": Edge.empty("N"),
+        "all_ignored": Edge.filled("labels", -100, params={"ignore_index": -100}),
+        "no_such_class": Edge.filled("labels", 1_000_000, params={"ignore_index": -100}, raises=IndexError),
+        "saturated": Edge.scaled("X", 1e4),
     },
+    example=Example(shape={"N": 11, "d": 5, "V": 13}, params={"chunk": 4}, upstream="ones"),
     latex=r"L = \mathrm{CE}(X W^\top, t),\quad \nabla_X L = \Delta W,\quad \nabla_W L = \Delta^\top X",
     source="Hsu et al., Liger Kernel (2024), section 3.2",
 )

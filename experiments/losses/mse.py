@@ -14,10 +14,10 @@ n counts all elements, not the rows of a batch.
 import torch
 from torch import Tensor
 
-from runner.formula import register
+from runner.formula import Example, Gradients, Sizes, register
 
 
-def shapes(n: int) -> dict[str, tuple[int, ...]]:
+def shapes(n: int) -> Sizes:
     return {"pred": (n, 1), "y": (n, 1)}
 
 
@@ -29,17 +29,15 @@ def library(pred: Tensor, y: Tensor) -> Tensor:
     return torch.nn.functional.mse_loss(pred, y)
 
 
-def residual(grad_loss: Tensor, pred: Tensor, y: Tensor) -> dict[str, Tensor]:
+def residual(grad_loss: Tensor, pred: Tensor, y: Tensor) -> Gradients:
     grad_y = 2 / y.numel() * (y - pred) * grad_loss
     return {"pred": -grad_y, "y": grad_y}
 
 
 register(
-    shapes=shapes,
-    forward=forward,
-    library=library,
     gradients=[residual],
     outputs=("loss",),
+    example=Example(shape={"n": 5}, upstream="ones"),
     latex=r"L = \tfrac1n \lVert y - p \rVert^2,\quad \nabla_p L = -\tfrac2n (y - p)\,g",
     source="Petersen and Pedersen, The Matrix Cookbook (2012), section 2.4",
 )

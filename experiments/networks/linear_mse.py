@@ -20,10 +20,10 @@ from torch import Tensor
 
 from experiments.losses import mse
 from experiments.vector_matrix import matvec
-from runner.formula import register
+from runner.formula import Example, Gradients, Sizes, register
 
 
-def shapes(m: int, n: int) -> dict[str, tuple[int, ...]]:
+def shapes(m: int, n: int) -> Sizes:
     return {"x": (n, 1), "W": (m, n), "y": (m, 1)}
 
 
@@ -32,23 +32,22 @@ def forward(x: Tensor, W: Tensor, y: Tensor) -> dict[str, Tensor]:
     return {"loss": mse.forward(pred, y), "pred": pred}
 
 
-def outer_product(grad_loss: Tensor, pred: Tensor, x: Tensor, W: Tensor, y: Tensor) -> dict[str, Tensor]:
+def outer_product(grad_loss: Tensor, pred: Tensor, x: Tensor, W: Tensor, y: Tensor) -> Gradients:
     of_loss = mse.residual(grad_loss, pred, y)
     return {**matvec.outer_product(of_loss["pred"], W, x), "y": of_loss["y"]}
 
 
-def jacobian(grad_loss: Tensor, pred: Tensor, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+def jacobian(grad_loss: Tensor, pred: Tensor, x: Tensor, y: Tensor) -> Gradients:
     grad_pred = mse.residual(grad_loss, pred, y)["pred"]
     slices = matvec.by_weight(len(pred), x)  # (m, m, n)
     return {"W": torch.sum(grad_pred[:, :, None] * slices, dim=0)}
 
 
 register(
-    shapes=shapes,
-    forward=forward,
     gradients=[outer_product, jacobian],
     outputs=("loss",),
     saved=("pred",),
+    example=Example(shape={"m": 20, "n": 5}, upstream="ones"),
     latex=r"L = \tfrac1m \lVert y - W x \rVert^2,\quad \nabla_W L = -\tfrac2m (y - W x) x^\top g",
     source="Petersen and Pedersen, The Matrix Cookbook (2012), eq. 84",
 )

@@ -26,10 +26,10 @@ from itertools import pairwise
 from torch import Tensor
 
 from experiments.losses import mse
-from runner.formula import register
+from runner.formula import Example, Gradients, Sizes, register
 
 
-def shapes(layers: list[int], batch: int = 1) -> dict[str, tuple[int, ...]]:
+def shapes(layers: list[int], batch: int = 1) -> Sizes:
     if len(layers) < 2:
         raise ValueError(
             f"shape.layers={layers}: needs two sizes or more, that of the input first, as in [5,9,7]"
@@ -43,23 +43,23 @@ def forward(x: Tensor, y: Tensor, **weights: Tensor) -> dict[str, Tensor]:
     return {"loss": mse.forward(pred, y), "pred": pred}
 
 
-def columns(grad_loss: Tensor, pred: Tensor, x: Tensor, y: Tensor, **weights: Tensor) -> dict[str, Tensor]:
+def columns(grad_loss: Tensor, pred: Tensor, x: Tensor, y: Tensor, **weights: Tensor) -> Gradients:
     gradients = mse.residual(grad_loss, pred, y)
     delta = gradients.pop("pred")
     layers = zip(weights.items(), activations(x, weights)[:-1], strict=True)
     for (name, weight), incoming in reversed(list(layers)):
-        gradients[name] = delta @ incoming.T
-        delta = weight.T @ delta
+        gradients[name] = delta @ incoming.T  # dL/dW_i
+        delta = weight.T @ delta  # d_i-1
     return {**gradients, "x": delta}
 
 
-def rows(grad_loss: Tensor, pred: Tensor, x: Tensor, y: Tensor, **weights: Tensor) -> dict[str, Tensor]:
+def rows(grad_loss: Tensor, pred: Tensor, x: Tensor, y: Tensor, **weights: Tensor) -> Gradients:
     derivatives = {name: grad.T for name, grad in mse.residual(grad_loss, pred, y).items()}
     row = derivatives.pop("pred")
     layers = zip(weights.items(), activations(x, weights)[:-1], strict=True)
     for (name, weight), incoming in reversed(list(layers)):
-        derivatives[name] = incoming @ row
-        row = row @ weight
+        derivatives[name] = incoming @ row  # (dL/dW_i)'
+        row = row @ weight  # r_i-1
     return {name: derivative.T for name, derivative in {**derivatives, "x": row}.items()}
 
 
@@ -72,11 +72,10 @@ def activations(x: Tensor, weights: dict[str, Tensor]) -> list[Tensor]:
 
 
 register(
-    shapes=shapes,
-    forward=forward,
     gradients=[columns, rows],
     outputs=("loss",),
     saved=("pred",),
+    example=Example(shape={"layers": [4, 8, 8, 3], "batch": 6}, upstream="ones"),
     latex=r"L = \mathrm{MSE}(W_k \cdots W_1 x, y),\quad \nabla_{W_i} L = \delta_i x_{i-1}^\top",
     source="Rumelhart, Hinton and Williams (1986); layouts as in The Matrix Cookbook, chapter 2",
 )

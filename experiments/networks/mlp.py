@@ -23,68 +23,71 @@ In half precision the layers therefore run in float32, hidden activations includ
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
 from experiments.activations import relu, sigmoid, tanh
 from experiments.layers import linear
-from runner.formula import Edge, one_of, register
+from runner.formula import Edge, Example, Gradients, Sizes, Slope, in_float32, one_of, register, through
 
 Layers = list[tuple[Tensor, Tensor]]  # W_i and b_i
 Affine = Callable[[Tensor, Tensor, Tensor], Tensor]
 Activation = Callable[[Tensor], Tensor]
-Derivative = Callable[[Tensor, Tensor], dict[str, Tensor]]  # of (grad_y, y)
+Slopes = Callable[[Tensor], Slope]  # f'(a) from f(a)
 
-ACTIVATIONS: dict[str, tuple[Activation, Derivative]] = {
+ACTIVATIONS: dict[str, tuple[Activation, Slopes]] = {
     "relu": (torch.relu, relu.output_mask),
     "tanh": (torch.tanh, tanh.output_square),
     "sigmoid": (torch.sigmoid, sigmoid.output_product),
-    "identity": (lambda a: a, lambda grad_y, y: {"x": grad_y}),
+    "identity": (lambda a: a, lambda y: torch.ones_like(y)),
 }
 
 
-def shapes(layers: list[int], N: int) -> dict[str, tuple[int, ...]]:
+def shapes(layers: list[int], N: int) -> Sizes:
     if len(layers) < 2:
         raise ValueError(
             f"shape.layers={layers}: needs two sizes or more, that of the input first, as in [5,9,7]"
         )
-    sizes: dict[str, tuple[int, ...]] = {"x": (N, layers[0])}
+    sizes: Sizes = {"x": (N, layers[0])}
     for i, (columns, rows) in enumerate(pairwise(layers), 1):
         sizes |= {f"W{i}": (rows, columns), f"b{i}": (rows,)}
     return sizes
 
 
-def forward(x: Tensor, *, activation: str = "relu", **parameters: Tensor) -> dict[str, Tensor]:
-    wide = [(widened(W), widened(b)) for W, b in by_layer(parameters)]
-    *hidden, y = propagated(widened(x), wide, activation, linear.forward)
-    return {"y": y.to(x.dtype), "hidden": torch.cat([y[:, :0], *hidden], dim=1)}  # one layer hides nothing
+@in_float32(saved=("hidden",))
+def forward(
+    x: Tensor, *, activation: Annotated[str, one_of(*ACTIVATIONS)] = "relu", **parameters: Tensor
+) -> dict[str, Tensor]:
+    *hidden, y = propagated(x, by_layer(parameters), activation, linear.forward)
+    return {"y": y, "hidden": torch.cat([y[:, :0], *hidden], dim=1)}  # one layer hides nothing
 
 
 def library(x: Tensor, *, activation: str = "relu", **parameters: Tensor) -> Tensor:
     return propagated(x, by_layer(parameters), activation, linear.library)[-1]
 
 
+@in_float32
 def reverse_sweep(
     grad_y: Tensor, hidden: Tensor, x: Tensor, *, activation: str, **parameters: Tensor
-) -> dict[str, Tensor]:
-    _, derivative = ACTIVATIONS[activation]
+) -> Gradients:
+    _, slope = ACTIVATIONS[activation]
     layers = by_layer(parameters)
     widths = [len(b) for _, b in layers[:-1]]
-    received = [widened(x), *torch.split(hidden, widths, dim=1)]  # x_0 ... x_k-1
-    gradients: dict[str, Tensor] = {}
-    delta = widened(grad_y)
+    received = [x, *torch.split(hidden, widths, dim=1)]  # x_0 ... x_k-1
+    gradients: Gradients = {}
+    delta = grad_y  # d_k
     for i, (W, b) in reversed(list(enumerate(layers, 1))):
-        of_layer = linear.outer_product(delta, received[i - 1], widened(W), widened(b))
+        of_layer = linear.outer_product(delta, received[i - 1], W, b)
         gradients |= {f"W{i}": of_layer["W"], f"b{i}": of_layer["b"]}
         if i > 1:
-            delta = derivative(of_layer["x"], received[i - 1])["x"]
-    gradients["x"] = of_layer["x"]
-    return {name: gradient.to(x.dtype) for name, gradient in gradients.items()}
+            delta = through(of_layer["x"], slope(received[i - 1]))  # d_i-1
+    return {**gradients, "x": of_layer["x"]}
 
 
-def recomputed(grad_y: Tensor, x: Tensor, *, activation: str, **parameters: Tensor) -> dict[str, Tensor]:
+@in_float32
+def recomputed(grad_y: Tensor, x: Tensor, *, activation: str, **parameters: Tensor) -> Gradients:
     hidden = forward(x, activation=activation, **parameters)["hidden"]
     return reverse_sweep(grad_y, hidden, x, activation=activation, **parameters)
 
@@ -105,19 +108,14 @@ def by_layer(parameters: dict[str, Tensor]) -> Layers:
 
 
 register(
-    shapes=shapes,
-    forward=forward,
-    library=library,
     gradients=[reverse_sweep, recomputed],
-    saved=("hidden",),
-    may_be_empty=("N",),
-    domain={"activation": one_of(*ACTIVATIONS)},
     edges={
         "one_layer": Edge(shape={"layers": [5, 3]}),
-        "empty_batch": Edge(shape={"N": 0}),
+        "empty_batch": Edge.empty("N"),
         "dead_units": Edge(params={"activation": "relu"}, inputs=lambda x, b1: {"x": 0 * x, "b1": 0 * b1}),
-        "saturated": Edge(params={"activation": "tanh"}, inputs=lambda x: {"x": 100 * x}),
+        "saturated": Edge.scaled("x", 100, params={"activation": "tanh"}),
     },
+    example=Example(shape={"layers": [5, 11, 7, 3], "N": 6}),
     latex=r"x_i = f(W_i x_{i-1} + b_i),\quad \delta_{i-1} = (W_i^\top \delta_i) \odot f'(a_{i-1}),\quad "
     r"\nabla_{W_i} L = \delta_i x_{i-1}^\top",
     source="Rumelhart, Hinton and Williams, Learning representations by back-propagating errors (1986)",

@@ -35,54 +35,57 @@ that brings the error of dL/dx from thousands of roundoffs to three.) Half preci
 Edges: equal numbers, as with n = 1, give xh = 0 and y = b, but NaN if eps = 0. No rows: dL/dw = dL/db = 0.
 """
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
-from runner.formula import Edge, at_least, one_of, register
+from runner.formula import Edge, Example, Gradients, Sizes, at_least, in_float32, register
 
 
-def shapes(batch: list[int], n: int, *, affine: bool = True) -> dict[str, tuple[int, ...]]:
-    sizes: dict[str, tuple[int, ...]] = {"x": (*batch, n)}
+def shapes(batch: list[int], n: int, *, affine: bool = True) -> Sizes:
+    sizes: Sizes = {"x": (*batch, n)}
     return {**sizes, "w": (n,), "b": (n,)} if affine else sizes
 
 
+@in_float32(saved=("mean", "rstd"))
 def forward(
-    x: Tensor, w: Tensor | None = None, b: Tensor | None = None, *, eps: float = 1e-5
-) -> dict[str, Tensor]:
+    x: Tensor, w: Tensor | None = None, b: Tensor | None = None,
+    *, eps: Annotated[float, at_least(0, 1e-5, 0.1, 0)] = 1e-5,
+) -> dict[str, Tensor]:  # fmt: skip
     mean, rstd = statistics(x, eps)
-    y = normalised(x, mean, rstd)
-    if w is not None and b is not None:
-        y = w * y + b
-    return {"y": y.to(x.dtype), "mean": mean, "rstd": rstd}
+    xh = normalised(x, mean, rstd)
+    y = xh if w is None or b is None else w * xh + b
+    return {"y": y, "mean": mean, "rstd": rstd}
 
 
 def library(x: Tensor, w: Tensor | None = None, b: Tensor | None = None, *, eps: float = 1e-5) -> Tensor:
     return torch.nn.functional.layer_norm(x, x.shape[-1:], w, b, eps)
 
 
+@in_float32
 def saved_statistics(
     grad_y: Tensor, mean: Tensor, rstd: Tensor, x: Tensor, w: Tensor | None = None, b: Tensor | None = None
-) -> dict[str, Tensor]:
-    g, xh = widened(grad_y), normalised(x, mean, rstd)
-    q = g if w is None else w * g
-    grad_x = rstd * (q - row_mean(q) - xh * row_mean(q * xh))
-    gradients = {"x": grad_x.to(x.dtype)}
+) -> Gradients:
+    xh = normalised(x, mean, rstd)
+    q = grad_y if w is None else w * grad_y  # dL/dxh
+    gradients = {"x": rstd * (q - row_mean(q) - xh * row_mean(q * xh))}
     if w is not None and b is not None:
-        gradients["w"] = (g * xh).sum_to_size(w.shape).to(w.dtype)
-        gradients["b"] = g.sum_to_size(b.shape).to(b.dtype)
+        gradients["w"] = (grad_y * xh).sum_to_size(w.shape)
+        gradients["b"] = grad_y.sum_to_size(b.shape)
     return gradients
 
 
+@in_float32
 def recomputed(
     grad_y: Tensor, x: Tensor, w: Tensor | None = None, b: Tensor | None = None, *, eps: float
-) -> dict[str, Tensor]:
+) -> Gradients:
     return saved_statistics(grad_y, *statistics(x, eps), x, w, b)
 
 
 def statistics(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """Return mean and 1 / sqrt(var + eps) of each row: (..., 1) both."""
-    mean = row_mean(widened(x))
+    mean = row_mean(x)
     variance = row_mean(deviation(x, mean) ** 2)
     return mean, torch.rsqrt(variance + eps)
 
@@ -93,37 +96,24 @@ def normalised(x: Tensor, mean: Tensor, rstd: Tensor) -> Tensor:
 
 def deviation(x: Tensor, mean: Tensor) -> Tensor:
     """Return x - mean, rid of the rounding of mean, which shifts all of a row alike."""
-    shifted = widened(x) - mean
-    return shifted - row_mean(shifted)
+    d = x - mean
+    return d - row_mean(d)
 
 
 def row_mean(x: Tensor) -> Tensor:
     return x.mean(dim=-1, keepdim=True)
 
 
-def equal_numbers(x: Tensor) -> dict[str, Tensor]:
-    return {"x": torch.full_like(x, 2.0)}
-
-
-def far_from_zero(x: Tensor) -> dict[str, Tensor]:
-    return {"x": x + 1000}
-
-
 register(
-    shapes=shapes,
-    forward=forward,
-    library=library,
     gradients=[saved_statistics, recomputed],
-    saved=("mean", "rstd"),
-    may_be_empty=("batch",),
-    domain={"eps": at_least(0, 1e-5, 0.1, 0), "affine": one_of(True, False)},
     edges={
-        "no_rows": Edge(shape={"batch": [3, 0]}),
+        "no_rows": Edge.empty("batch"),
         "one_number": Edge(shape={"n": 1}),
-        "equal_numbers": Edge(inputs=equal_numbers),
-        "equal_numbers_without_eps": Edge(inputs=equal_numbers, params={"eps": 0}),
-        "far_from_zero": Edge(inputs=far_from_zero),
+        "equal_numbers": Edge.filled("x", 2),
+        "equal_numbers_without_eps": Edge.filled("x", 2, params={"eps": 0}),
+        "far_from_zero": Edge.shifted("x", 1000),
     },
+    example=Example(shape={"batch": [2, 3], "n": 7}),
     latex=r"y = w \odot \hat x + b,\quad "
     r"\nabla_x L = r\, (q - \overline{q} - \hat x\, \overline{q \odot \hat x}),\quad q = w \odot g",
     source="Ba, Kiros and Hinton (2016), Layer Normalization",

@@ -27,24 +27,23 @@ There the step runs in float32, saved gates included, and rounds only what it re
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
 from experiments.activations import sigmoid, tanh
 from experiments.layers import linear
-from runner.formula import Edge, register
+from runner.formula import Edge, Example, Gradients, Sizes, in_float32, register, through
 
 
-def shapes(N: int, D: int, H: int) -> dict[str, tuple[int, ...]]:
+def shapes(N: int, D: int, H: int) -> Sizes:
     return {"x": (N, D), "h": (N, H), "c": (N, H), "W": (4 * H, D), "U": (4 * H, H), "b": (4 * H,)}
 
 
+@in_float32(saved=("i", "f", "g", "o", "t"))
 def forward(x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor) -> dict[str, Tensor]:
-    a = linear.forward(widened(x), widened(W), widened(b)) + linear.forward(widened(h), widened(U))
+    a = linear.forward(x, W, b) + linear.forward(h, U)
     a_i, a_f, a_g, a_o = a.chunk(4, dim=1)
     i, f, g, o = torch.sigmoid(a_i), torch.sigmoid(a_f), torch.tanh(a_g), torch.sigmoid(a_o)
     c_next = f * c + i * g
     t = torch.tanh(c_next)
-    outputs = {"h_next": (o * t).to(x.dtype), "c_next": c_next.to(x.dtype)}
-    return {**outputs, "i": i, "f": f, "g": g, "o": o, "t": t}
+    return {"h_next": o * t, "c_next": c_next, "i": i, "f": f, "g": g, "o": o, "t": t}
 
 
 def library(x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,37 +51,28 @@ def library(x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor) ->
     return h_next, c_next
 
 
+@in_float32
 def gates(
     grad_h_next: Tensor, grad_c_next: Tensor, i: Tensor, f: Tensor, g: Tensor, o: Tensor, t: Tensor,
     x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor,
-) -> dict[str, Tensor]:  # fmt: skip
-    grad_c = grad_c_next + tanh.output_square(grad_h_next * o, t)["x"]
+) -> Gradients:  # fmt: skip
+    grad_c = grad_c_next + through(grad_h_next * o, tanh.output_square(t))  # dc
     blocks = [
-        sigmoid.output_product(grad_c * g, i)["x"],
-        sigmoid.output_product(grad_c * c, f)["x"],
-        tanh.output_square(grad_c * i, g)["x"],
-        sigmoid.output_product(grad_h_next * t, o)["x"],
+        through(grad_c * g, sigmoid.output_product(i)),  # di s'
+        through(grad_c * c, sigmoid.output_product(f)),
+        through(grad_c * i, tanh.output_square(g)),
+        through(grad_h_next * t, sigmoid.output_product(o)),
     ]
     grad_a = torch.cat(blocks, dim=1)  # (N, 4H)
-    of_x = linear.outer_product(grad_a, widened(x), widened(W), widened(b))
-    of_h = linear.outer_product(grad_a, widened(h), widened(U))
-    gradients = {**of_x, "h": of_h["x"], "U": of_h["W"], "c": grad_c * f}
-    return {name: gradient.to(x.dtype) for name, gradient in gradients.items()}
-
-
-def saturated(b: Tensor) -> dict[str, Tensor]:
-    return {"b": 100 * b}
+    of_x, of_h = linear.outer_product(grad_a, x, W, b), linear.outer_product(grad_a, h, U)
+    return {**of_x, "h": of_h["x"], "U": of_h["W"], "c": grad_c * f}
 
 
 register(
-    shapes=shapes,
-    forward=forward,
-    library=library,
     gradients=[gates],
     outputs=("h_next", "c_next"),
-    saved=("i", "f", "g", "o", "t"),
-    may_be_empty=("N",),
-    edges={"empty_batch": Edge(shape={"N": 0}), "saturated_gates": Edge(inputs=saturated)},
+    edges={"empty_batch": Edge.empty("N"), "saturated_gates": Edge.scaled("b", 100)},
+    example=Example(shape={"N": 3, "D": 7, "H": 5}),
     latex=r"c^+ = f \odot c + i \odot g,\ h^+ = o \odot \tanh c^+,\quad "
     r"\nabla_{c^+} L = G_c + G_h \odot o \odot (1 - \tanh^2 c^+)",
     source="Hochreiter and Schmidhuber (1997); forget gate: Gers, Schmidhuber and Cummins (2000)",

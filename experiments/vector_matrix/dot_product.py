@@ -11,10 +11,10 @@ row x'; the gradient has the shape of w and is its transpose, the column x. So
 
 from torch import Tensor
 
-from runner.formula import register
+from runner.formula import Example, Gradients, Sizes, register
 
 
-def shapes(n: int) -> dict[str, tuple[int, ...]]:
+def shapes(n: int) -> Sizes:
     return {"x": (n, 1), "w": (n, 1)}
 
 
@@ -22,15 +22,14 @@ def forward(x: Tensor, w: Tensor) -> Tensor:
     return w.T @ x
 
 
-def product(grad_f: Tensor, x: Tensor, w: Tensor) -> dict[str, Tensor]:
+def product(grad_f: Tensor, x: Tensor, w: Tensor) -> Gradients:
     return {"w": x * grad_f, "x": w * grad_f}
 
 
 register(
-    shapes=shapes,
-    forward=forward,
     gradients=[product],
     outputs=("f",),
+    example=Example(shape={"n": 5}),
     latex=r"f = w^\top x,\quad \nabla_w L = x\,g,\quad \nabla_x L = w\,g",
     source="Petersen and Pedersen, The Matrix Cookbook (2012), eq. 69",
 )

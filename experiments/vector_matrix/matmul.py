@@ -22,11 +22,10 @@ and its gradient is zero as well.
 
 from torch import Tensor
 
-from experiments._precision import widened
-from runner.formula import Edge, register
+from runner.formula import Edge, Example, Gradients, Sizes, in_float32, register
 
 
-def shapes(a: list[int], b: list[int]) -> dict[str, tuple[int, ...]]:
+def shapes(a: list[int], b: list[int]) -> Sizes:
     given = f"shape.a={a}, shape.b={b}"
     if not a or not b:
         raise ValueError(f"{given}: each needs one dimension or more")
@@ -42,14 +41,12 @@ def forward(A: Tensor, B: Tensor) -> Tensor:
     return A @ B
 
 
-def product(grad_Y: Tensor, A: Tensor, B: Tensor) -> dict[str, Tensor]:
-    G, rows, columns = as_matrices(widened(grad_Y), widened(A), widened(B))
+@in_float32
+def product(grad_Y: Tensor, A: Tensor, B: Tensor) -> Gradients:
+    G, rows, columns = as_matrices(grad_Y, A, B)
     grad_A = (G @ columns.mT).sum_to_size(rows.shape)
     grad_B = (rows.mT @ G).sum_to_size(columns.shape)
-    return {
-        "A": grad_A.reshape(A.shape).to(A.dtype),
-        "B": grad_B.reshape(B.shape).to(B.dtype),
-    }
+    return {"A": grad_A.reshape(A.shape), "B": grad_B.reshape(B.shape)}
 
 
 def as_matrices(G: Tensor, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -62,11 +59,8 @@ def as_matrices(G: Tensor, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 register(
-    shapes=shapes,
-    forward=forward,
     gradients=[product],
     outputs=("Y",),
-    may_be_empty=("a", "b"),
     edges={
         "row_times_matrix": Edge(shape={"a": [5], "b": [2, 5, 3]}),
         "matrix_times_column": Edge(shape={"a": [2, 3, 5], "b": [5]}),
@@ -75,6 +69,7 @@ register(
         "empty_k": Edge(shape={"a": [2, 3, 0], "b": [0, 4]}),
         "empty_batch": Edge(shape={"a": [0, 3, 5], "b": [1, 5, 4]}),
     },
+    example=Example(shape={"a": [3, 1, 4, 5], "b": [2, 5, 7]}),
     latex=r"Y = A B,\quad \nabla_A L = G B^\top,\quad \nabla_B L = A^\top G",
     source="Giles, An extended collection of matrix derivative results (2008), section 2.2",
 )

@@ -21,10 +21,10 @@ The transpose of W comes from that sum: x_k collects column k of W. With g = 1 t
 import torch
 from torch import Tensor
 
-from runner.formula import register
+from runner.formula import Example, Gradients, Sizes, register
 
 
-def shapes(m: int, n: int) -> dict[str, tuple[int, ...]]:
+def shapes(m: int, n: int) -> Sizes:
     return {"W": (m, n), "x": (n, 1)}
 
 
@@ -32,16 +32,16 @@ def forward(W: Tensor, x: Tensor) -> Tensor:
     return W @ x
 
 
-def outer_product(grad_y: Tensor, W: Tensor, x: Tensor) -> dict[str, Tensor]:
+def outer_product(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
     return {"W": grad_y @ x.T, "x": W.T @ grad_y}
 
 
-def jacobian(grad_y: Tensor, x: Tensor) -> dict[str, Tensor]:
+def jacobian(grad_y: Tensor, x: Tensor) -> Gradients:
     """Sum the slices of the Jacobian tensor, each weighted by the upstream gradient of its output."""
     return {"W": torch.einsum("i,ijk->jk", grad_y[:, 0], by_weight(len(grad_y), x))}
 
 
-def jacobian_tensor(W: Tensor, x: Tensor) -> dict[str, Tensor]:
+def jacobian_tensor(W: Tensor, x: Tensor) -> Gradients:
     m, n = W.shape
     return {
         "W": by_weight(m, x).reshape(m, 1, m, n),
@@ -56,10 +56,9 @@ def by_weight(m: int, x: Tensor) -> Tensor:
 
 
 register(
-    shapes=shapes,
-    forward=forward,
     gradients=[outer_product, jacobian],
     jacobians=[jacobian_tensor],
+    example=Example(shape={"m": 20, "n": 5}),
     latex=r"y = W x,\quad \nabla_W L = g x^\top,\quad \nabla_x L = W^\top g",
     source="Petersen and Pedersen, The Matrix Cookbook (2012), eq. 70; Giles (2008), section 2.2.1",
 )

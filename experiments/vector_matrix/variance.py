@@ -22,38 +22,39 @@ alike. Subtracting the mean of the deviations (Bjorck's correction) takes that s
 n must exceed c. The one exception is a single value at c = 1: v = 0/0 is NaN, and so is its gradient.
 """
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
-from experiments._precision import widened
-from runner.formula import Edge, at_least, register
+from runner.formula import Edge, Example, Gradients, Sizes, at_least, in_float32, register
 
 
-def shapes(batch: list[int], n: int, *, correction: float = 1) -> dict[str, tuple[int, ...]]:
+def shapes(batch: list[int], n: int, *, correction: float = 1) -> Sizes:
     if n <= correction and not n == correction == 1:
         raise ValueError(f"shape.n={n}: must be greater than params.correction={correction}")
     return {"x": (*batch, n)}
 
 
-def forward(x: Tensor, *, correction: float = 1) -> Tensor:
-    squares = deviations(widened(x)).square()
-    return (squares.sum(-1) / (x.shape[-1] - correction)).to(x.dtype)
+@in_float32
+def forward(x: Tensor, *, correction: Annotated[float, at_least(0, 1, 0, 1.5)] = 1) -> Tensor:
+    return deviations(x).square().sum(-1) / (x.shape[-1] - correction)
 
 
 def library(x: Tensor, *, correction: float = 1) -> Tensor:
     return torch.var(x, dim=-1, correction=correction)
 
 
-def two_pass(grad_v: Tensor, x: Tensor, *, correction: float = 1) -> dict[str, Tensor]:
-    g = widened(grad_v)[..., None]
-    grad_x = 2 * g * deviations(widened(x)) / (x.shape[-1] - correction)
-    return {"x": grad_x.to(x.dtype)}
+@in_float32
+def two_pass(grad_v: Tensor, x: Tensor, *, correction: float = 1) -> Gradients:
+    g = grad_v[..., None]
+    return {"x": 2 * g * deviations(x) / (x.shape[-1] - correction)}
 
 
-def one_pass(grad_v: Tensor, x: Tensor, *, correction: float = 1) -> dict[str, Tensor]:
-    X = widened(x)
-    a = 2 * widened(grad_v)[..., None] / (x.shape[-1] - correction)
-    return {"x": (a * X - a * X.mean(-1, keepdim=True)).to(x.dtype)}
+@in_float32
+def one_pass(grad_v: Tensor, x: Tensor, *, correction: float = 1) -> Gradients:
+    a = 2 * grad_v[..., None] / (x.shape[-1] - correction)
+    return {"x": a * x - a * x.mean(-1, keepdim=True)}
 
 
 def deviations(x: Tensor) -> Tensor:
@@ -63,19 +64,15 @@ def deviations(x: Tensor) -> Tensor:
 
 
 register(
-    shapes=shapes,
-    forward=forward,
-    library=library,
     gradients=[two_pass, one_pass],
     outputs=("v",),
-    may_be_empty=("batch",),
-    domain={"correction": at_least(0, 1, 0, 1.5)},
     edges={
         "single_value": Edge(shape={"n": 1}, params={"correction": 1}),
         "equal_values": Edge(inputs=lambda x: {"x": x[..., :1].expand_as(x)}),
-        "large_offset": Edge(inputs=lambda x: {"x": x + 1e6}),
-        "empty_batch": Edge(shape={"batch": [0]}),
+        "large_offset": Edge.shifted("x", 1e6),
+        "empty_batch": Edge.empty("batch"),
     },
+    example=Example(shape={"batch": [3, 2], "n": 11}),
     latex=r"v = \tfrac{1}{n-c} \sum_i (x_i - \bar x)^2,\quad \nabla_x L = \tfrac{2}{n-c}\, g\,(x - \bar x)",
     source="Chan, Golub and LeVeque, Algorithms for computing the sample variance (1983)",
 )

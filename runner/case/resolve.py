@@ -1,5 +1,6 @@
 """Validates a configuration against the formula that it names, and makes the specification."""
 
+import dataclasses
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
@@ -10,31 +11,36 @@ from runner.case.dump import examine
 from runner.case.spec import DTYPES, DTypeName, Spec
 from runner.compare import VERDICTS
 from runner.errors import UserError, unknown
-from runner.formula import Formula, lookup
-from runner.formula.draw import DISTRIBUTIONS, UPSTREAMS
+from runner.formula import Example, Formula, lookup
+from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM, DISTRIBUTIONS, UPSTREAMS
 from runner.formula.plugins import load
 from runner.formula.signature import signature
 from runner.settings import LEVELS, Config, Level
 
+NONE = Example(shape={}, upstream=DEFAULT_UPSTREAM, distribution=DEFAULT_DISTRIBUTION)
+
 
 def resolve(config: Config, experiment: str = "") -> Spec:
-    """Validate a configuration against the formula that it names.
+    """Validate a configuration against the formula that it names, whose example says what is not set.
 
     Raises UserError for the first thing that is wrong, naming what would be right.
     """
     load(config.plugins)
     formula = lookup(config.formula)
     _choice("dtype", config.dtype, DTYPES)
-    _choice("upstream", config.upstream, UPSTREAMS)
-    _choice("inputs.distribution", config.inputs.distribution, DISTRIBUTIONS)
+    example = formula.example or NONE
+    upstream = config.upstream or example.upstream
+    _choice("upstream", upstream, UPSTREAMS)
+    distribution = config.inputs.distribution or example.distribution
+    _choice("inputs.distribution", distribution, DISTRIBUTIONS)
     _choice("check.level", config.check.level, LEVELS)
     _choice("fail_on", config.fail_on, VERDICTS)
     _available(config.device, here=not config.cluster)
     _natural("timing.rounds", config.timing.rounds)
     if not config.timing.block_ms > 0:
         raise UserError(f"timing.block_ms={config.timing.block_ms}: must be a number > 0")
-    params = _params(formula, config.params)
-    shape = _shape(formula, _enlarged(config.shape, config.enlarge), params)
+    params = _params(formula, {**example.params, **config.params})
+    shape = _shape(formula, _enlarged({**example.shape, **config.shape}, config.enlarge), params)
     dump = examine(formula, shape, params, config.inputs.file, config.dtype)
     return Spec(
         formula=formula.name,
@@ -46,8 +52,8 @@ def resolve(config: Config, experiment: str = "") -> Spec:
         seed=_natural("seed", config.seed),
         device=config.device,
         dtype=cast(DTypeName, config.dtype),
-        upstream="file" if dump.has_upstream else config.upstream,
-        inputs=config.inputs,
+        upstream="file" if dump.has_upstream else upstream,
+        inputs=dataclasses.replace(config.inputs, distribution=distribution),
         file_digest=dump.digest,
         check=cast(Level, config.check.level),
         second_order=config.check.second_order,

@@ -14,6 +14,7 @@ import torch
 from runner.case import inputs
 from runner.case.case import Case
 from runner.formula import Edge, lookup
+from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM
 from runner.formula.signature import signature
 from runner.formula.source import fingerprint, judge_fingerprint
 from runner.settings import Inputs, Level, Timing
@@ -40,8 +41,8 @@ class Spec:
     seed: int = 42
     device: str = "cpu"
     dtype: DTypeName = "float32"
-    upstream: str = "ones"
-    inputs: Inputs = dataclasses.field(default_factory=Inputs)
+    upstream: str = DEFAULT_UPSTREAM
+    inputs: Inputs = dataclasses.field(default_factory=lambda: Inputs(DEFAULT_DISTRIBUTION))
     file_digest: str = ""
     check: Level = "off"
     second_order: bool = False

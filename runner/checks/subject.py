@@ -16,7 +16,7 @@ from runner.compare import Verdict
 from runner.diagnose import diagnose, say
 from runner.errors import reason
 from runner.formula.derivation import Derivation
-from runner.formula.formula import Shape
+from runner.formula.edge import Shape
 from runner.judge import manual, reference
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample

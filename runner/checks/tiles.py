@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from runner.checks.subject import Subject, check
-from runner.formula.formula import Shape
+from runner.formula.edge import Shape
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 

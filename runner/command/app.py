@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.command.explain import explained
 from runner.command.schema import register_with_hydra
 from runner.errors import StoppedError, UserError
+from runner.files import formula_modules
 
 if TYPE_CHECKING:
     from runner.case.spec import Spec
@@ -108,8 +109,8 @@ def specification(config: DictConfig) -> "Spec":
 
 
 def experiments() -> list[str]:
-    """Return the names of the experiments in `conf/`."""
-    return sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+    """Return the names of the experiments: the files in `conf/`, and a formula's own under its name."""
+    return sorted({*formula_modules(), *(path.stem for path in (CONF / "experiment").glob("*.yaml"))})
 
 
 def task(config: DictConfig) -> None:

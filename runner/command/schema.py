@@ -1,4 +1,4 @@
-"""The settings as Hydra's schema, and the sweeper as its plug-in."""
+"""The settings as Hydra's schema; the sweeper and an experiment for each formula as its plug-ins."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ PLUGINS = str(Path(__file__).parent / "hydra_plugin")  # holds the namespace pac
 
 
 def register_with_hydra() -> None:
-    """Make the schema and the sweeper known to Hydra, before it looks for plug-ins the first time."""
+    """Make the schema and the plug-ins known to Hydra, before it looks for plug-ins the first time."""
     if PLUGINS not in sys.path:
         sys.path.append(PLUGINS)
     schema = OmegaConf.structured(Config)

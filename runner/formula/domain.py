@@ -50,7 +50,9 @@ def integer(low: int | None = None, *examples: int) -> Domain:
 
 
 def optional(domain: Domain) -> Domain:
-    """Return the domain with null (None) added."""
+    """Return the domain with null (None) added, if it is not in it already."""
+    if domain.contains(None):
+        return domain
     return Domain(
         f"null or {domain.description}",
         lambda value: value is None or domain.contains(value),

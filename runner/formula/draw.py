@@ -22,7 +22,7 @@ class Draw:
 
     def default(self, size: Size) -> Tensor:
         """Draw from `inputs.distribution`, times `inputs.scale`, plus `inputs.offset`."""
-        values = DISTRIBUTIONS[self._settings.distribution](self, size)
+        values = DISTRIBUTIONS[self._settings.distribution or DEFAULT_DISTRIBUTION](self, size)
         if self._settings.scale != 1.0:
             values = values * self._settings.scale
         return values + self._settings.offset if self._settings.offset else values
@@ -61,3 +61,4 @@ UPSTREAMS: dict[str, Callable[[Draw, Size], Tensor]] = {
     "ones": lambda rng, size: torch.ones(tuple(size)),
     "normal": Draw.normal,
 }
+DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM = "uniform", "ones"  # those of the notebook that handgrad began with

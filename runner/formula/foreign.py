@@ -7,12 +7,14 @@ input's dtype, and expand it.
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch.autograd import Function
 
 from runner.formula.formula import Formula
+from runner.formula.pieces import of_module
 from runner.formula.raw_backward import RawBackward
 from runner.formula.registry import register
 
@@ -36,8 +38,10 @@ def register_function(
     and `options`, hyper-parameters with their defaults that the Function alone has. Without it, the names
     are read from the Function's forward. `outputs` are the first results of `apply`; what follows them
     gets zeros as its upstream gradient. `in_place` says that its forward writes to its inputs, which are
-    then copies. `gradients` and `record` are those of `runner.formula.register`. Raises FormulaError.
+    then copies. `gradients` and `record` are those of `runner.formula.register`, which reads `shapes` and
+    the other pieces from the calling file. Raises FormulaError.
     """
+    pieces = of_module(sys._getframe(1).f_globals, {"forward": forward, **record})
     raw = RawBackward(
         function,
         forward,
@@ -48,7 +52,7 @@ def register_function(
         constants=tuple(record.get("constants", ())),
         in_place=in_place,
     )
-    return register(forward=forward, gradients=(raw, *gradients), **record)
+    return register(gradients=(raw, *gradients), **pieces)
 
 
 def own_arguments(function: type[Function]) -> tuple[str, ...]:

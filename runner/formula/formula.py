@@ -11,25 +11,9 @@ from torch import Tensor
 from runner.errors import FormulaError
 from runner.formula.derivation import Derivation
 from runner.formula.domain import Domain, like
-from runner.formula.signature import Function, signature
-
-Shape = Mapping[str, int | list[int]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Edge:
-    """A degenerate case that a formula claims to get right, as a change to any experiment of it.
-
-    `shape` and `params` replace settings; `inputs` is a function that takes inputs by name and returns
-    those that it replaces. Where `raises` is set, forward refuses the case with that exception. At a
-    `kink` inputs tie, and the smallest change of one would take another branch.
-    """
-
-    shape: Shape = field(default_factory=dict)
-    params: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Function | None = None
-    raises: type[Exception] | None = None
-    kink: bool = False
+from runner.formula.edge import Edge, Shape
+from runner.formula.example import Example
+from runner.formula.signature import Function, Sizes, signature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +22,8 @@ class Formula:
 
     `outputs` and `saved` name what `forward` returns. `constants` are floating inputs that are held
     fixed; `detached` those of which forward stops part of the gradient on purpose, so that finite
-    differences say nothing about them. `may_be_empty` are the dimensions for which 0 is meaningful;
-    `domain` says which values a hyper-parameter may take; `edges` are degenerate cases by name.
-    `statement` is the file's docstring.
+    differences say nothing about them. `edges` are degenerate cases by name, `example` is the experiment
+    that is run where none is described. `statement` is the file's docstring.
     """
 
     name: str
@@ -53,9 +36,8 @@ class Formula:
     saved: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
     detached: tuple[str, ...] = ()
-    may_be_empty: tuple[str, ...] = ()
-    domain: Mapping[str, Domain] = field(default_factory=dict)
     edges: Mapping[str, Edge] = field(default_factory=dict)
+    example: Example | None = None
     latex: str = ""
     source: str = ""
     statement: str = ""
@@ -70,25 +52,40 @@ class Formula:
         }
 
     @cached_property
-    def parameters(self) -> dict[str, Any]:
-        """The hyper-parameters and their defaults."""
+    def may_be_empty(self) -> frozenset[str]:
+        """The dimensions for which 0 is meaningful: those that are 0 in one of the edges."""
+        stated = [item for edge in self.edges.values() if edge.raises is None for item in edge.shape.items()]
+        return frozenset(name for name, size in stated if size == 0 or (isinstance(size, list) and 0 in size))
+
+    @property
+    def _functions(self) -> tuple[Function, ...]:
+        """Those that may have hyper-parameters; what a later one says of them holds."""
         derived = (derivation.function for derivation in self.derivations.values())
         functions = (self.shapes, self.sample, *derived, self.forward)
+        return tuple(function for function in functions if function is not None)
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The hyper-parameters and their defaults."""
         return {
             name: default
-            for function in functions
-            if function is not None
+            for function in self._functions
             for name, default in signature(function).keyword_only.items()
             if default is not inspect.Parameter.empty
         }
 
+    @cached_property
+    def domains(self) -> dict[str, Domain]:
+        """The values that hyper-parameters may take, as far as they are annotated."""
+        return {n: domain for f in self._functions for n, domain in signature(f).domains.items()}
+
     def domain_of(self, parameter: str) -> Domain:
         """Return the values that a hyper-parameter may take."""
-        return self.domain.get(parameter) or like(self.parameters[parameter])
+        return self.domains.get(parameter) or like(self.parameters[parameter])
 
-    def sizes(self, shape: Shape, params: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    def sizes(self, shape: Shape, params: Mapping[str, Any]) -> Sizes:
         """Return the size of each input; `shapes` raises ValueError where dimensions do not fit."""
-        sizes: dict[str, tuple[int, ...]] = self.shapes(**signature(self.shapes).pick({**params, **shape}))
+        sizes: Sizes = self.shapes(**signature(self.shapes).pick({**params, **shape}))
         return sizes
 
     def apply(

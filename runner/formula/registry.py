@@ -2,16 +2,18 @@
 
 import importlib
 import inspect
+import sys
 from collections.abc import Iterable, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from runner.errors import FormulaError, unknown
+from runner.files import formula_modules
 from runner.formula.derivation import Derivation
+from runner.formula.edge import Edge
 from runner.formula.formula import Formula
 from runner.formula.kind import GRADIENT, JACOBIAN, Kind
-from runner.formula.signature import Function
+from runner.formula.pieces import fitted, of_module
+from runner.formula.signature import Function, signature
 from runner.formula.validate import validate
 
 _registry: dict[str, Formula] = {}
@@ -19,27 +21,31 @@ _registry: dict[str, Formula] = {}
 
 def register(
     *,
-    gradients: Iterable[Function],
+    gradients: Iterable[Function] = (),
     jacobians: Iterable[Function] = (),
     name: str | None = None,
+    edges: Mapping[str, Edge] | None = None,
     **record: Any,
 ) -> Formula:
     """Validate a formula and add it to the registry.
 
-    `gradients` and `jacobians` are functions; the name of each is the name of the derivation. The
-    formula is named after its file unless `name` says otherwise. Raises FormulaError, which names
-    what was received and what there is, when the pieces do not fit together.
+    `shapes`, `forward`, `library` and `sample` are those of the calling file, unless others are passed.
+    `gradients` and `jacobians` are functions; the name of each is the name of the derivation. The formula
+    is named after its file unless `name` says otherwise. Raises FormulaError, which names what was
+    received and what there is, when the pieces do not fit together.
     """
-    forward = record["forward"]
+    pieces = of_module(sys._getframe(1).f_globals, record)
+    forward = pieces["forward"]
     name = name or forward.__module__.rpartition(".")[2]
     formula = Formula(
         name=name,
         derivations=_derivations(name, {GRADIENT: gradients, JACOBIAN: jacobians}),
+        edges=fitted(edges or {}, signature(pieces["shapes"]).lists),
         statement=inspect.getdoc(inspect.getmodule(forward)) or "",
-        **record,
+        **{"saved": getattr(forward, "saved", ()), **pieces},
     )
     validate(formula)
-    owner = registered().get(formula.name) or _modules().get(formula.name, forward.__module__)
+    owner = registered().get(formula.name) or formula_modules().get(formula.name, forward.__module__)
     if formula.name in _registry or owner != forward.__module__:
         raise FormulaError(
             f"formula {formula.name!r} of {forward.__module__}: the name is taken, by {owner}; "
@@ -62,33 +68,20 @@ def forget(formulas: Iterable[str]) -> None:
 
 def names() -> list[str]:
     """Return the name of every formula there is, without importing those not used yet."""
-    return sorted({*_registry, *_modules()})
+    return sorted({*_registry, *formula_modules()})
 
 
 def lookup(name: str) -> Formula:
     """Return the formula of a name, importing its file on first use."""
-    if name not in _registry and name in _modules():
-        importlib.import_module(_modules()[name])
+    if name not in _registry and name in formula_modules():
+        importlib.import_module(formula_modules()[name])
         if name not in _registry:
             raise FormulaError(
-                f"{_modules()[name]} registers no formula {name!r}; a formula is its file's name"
+                f"{formula_modules()[name]} registers no formula {name!r}; a formula is its file's name"
             )
     if name not in _registry:
         raise FormulaError(unknown("formula", name, names()))
     return _registry[name]
-
-
-@cache
-def _modules() -> dict[str, str]:
-    """Find the files in `experiments/`; a leading underscore marks a helper, not a formula."""
-    root = Path(importlib.import_module("experiments").__path__[0])
-    found: dict[str, str] = {}
-    for path in sorted(root.rglob("[!_]*.py")):
-        module = ".".join((root.name, *path.relative_to(root).with_suffix("").parts))
-        if path.stem in found:
-            raise FormulaError(f"two formulas are named {path.stem!r}: {found[path.stem]} and {module}")
-        found[path.stem] = module
-    return found
 
 
 def _derivations(formula: str, functions: Mapping[Kind, Iterable[Function]]) -> dict[str, Derivation]:

@@ -2,11 +2,17 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from torch import Tensor
+
+from runner.formula.domain import Domain, one_of, optional
 
 Function = Callable[..., Any]
+Gradients = dict[str, Tensor]  # by the name of the input
+Sizes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,7 @@ class Signature:
     keyword_only: Mapping[str, Any]
     takes_rest: bool
     lists: frozenset[str] = frozenset()  # those annotated as lists, as in `layers: list[int]`
+    domains: Mapping[str, Domain] = field(default_factory=dict)  # as in `eps: Annotated[float, at_least(0)]`
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -34,10 +41,33 @@ class Signature:
 @cache
 def signature(function: Function) -> Signature:
     """Read a function's arguments once."""
-    parameters = inspect.signature(function).parameters.values()
+    parameters = _parameters(function)
     return Signature(
         {p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)},
         {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY},
         any(p.kind is p.VAR_KEYWORD for p in parameters),
         frozenset(p.name for p in parameters if "list" in str(p.annotation)),
+        {p.name: domain for p in parameters for domain in _domains(p) if p.kind is p.KEYWORD_ONLY},
     )  # fmt: skip
+
+
+def _parameters(function: Function) -> list[inspect.Parameter]:
+    """Evaluate annotations that are text (`from __future__ import annotations`), if their names are there."""
+    try:
+        return list(inspect.signature(function, eval_str=True).parameters.values())
+    except NameError:
+        return list(inspect.signature(function).parameters.values())
+
+
+def _domains(parameter: inspect.Parameter) -> list[Domain]:
+    """Return the domain that an annotation states, with null where `float | None` allows it."""
+    annotation = parameter.annotation
+    if annotation is bool:
+        return [one_of(True, False)]
+    if get_origin(annotation) is Literal:
+        return [one_of(*get_args(annotation))]
+    if get_origin(annotation) is not Annotated:
+        return []
+    kind, *notes = get_args(annotation)
+    may_be_none = type(None) in get_args(kind)
+    return [optional(note) if may_be_none else note for note in notes if isinstance(note, Domain)]

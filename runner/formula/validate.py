@@ -1,9 +1,13 @@
 """What is checked when a formula is registered: every name that can be, before anything runs."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from runner.errors import FormulaError, unknown
+from runner.formula.draw import DISTRIBUTIONS, UPSTREAMS
+from runner.formula.edge import Shape
+from runner.formula.example import Example
 from runner.formula.formula import Formula
 from runner.formula.signature import Function, Signature, signature
 
@@ -36,12 +40,38 @@ def validate(formula: Formula) -> None:
             _only_known(formula, function, known, any_input=forward.takes_rest)
     _members(formula, "constants", formula.constants, named, any_input=forward.takes_rest)
     _members(formula, "detached", formula.detached, named, any_input=forward.takes_rest)
-    _members(formula, "domain", formula.domain, hyper)
-    _members(formula, "may_be_empty", formula.may_be_empty, dimensions)
     for name, edge in formula.edges.items():
         _members(formula, f"shape key of edge {name}", edge.shape, dimensions)
         _members(formula, f"params key of edge {name}", edge.params, hyper)
+        asked = signature(edge.inputs).names if edge.inputs else ()
+        _members(formula, f"input of edge {name}", asked, (*named, *hyper), any_input=forward.takes_rest)
+    if formula.example is not None:
+        _example(formula, formula.example)
+    _domains(formula)
     _inputs_have_shapes(formula, forward)
+
+
+def _domains(formula: Formula) -> None:
+    """Check that a default, and what the example sets, is a value that the hyper-parameter may take."""
+    given = formula.example.params if formula.example else {}
+    for name, value in (*formula.parameters.items(), *given.items()):
+        domain = formula.domain_of(name)
+        if not domain.contains(value):
+            raise FormulaError(f"{formula.name}: {name}={value}: must be {domain.description}")
+
+
+def _example(formula: Formula, example: Example) -> None:
+    _members(formula, "shape key of example", example.shape, formula.dimensions)
+    _members(formula, "params key of example", example.params, formula.parameters)
+    _members(formula, "upstream of example", [example.upstream], UPSTREAMS)
+    _members(formula, "distribution of example", [example.distribution], DISTRIBUTIONS)
+    empty = inspect.Parameter.empty
+    required = [name for name, default in formula.dimensions.items() if default is empty]
+    if missing := [name for name in required if name not in example.shape]:
+        raise FormulaError(
+            f"{formula.name}: the shape of example lacks {', '.join(missing)}; shapes takes "
+            f"{', '.join(formula.dimensions)}"
+        )
 
 
 def _prepared(derivation: Function) -> tuple[str, ...]:
@@ -64,14 +94,13 @@ def _members(
 
 
 def _inputs_have_shapes(formula: Formula, forward: Signature) -> None:
-    """Call `shapes` once with every dimension 2, where that is a legal shape."""
-    lists = signature(formula.shapes).lists
+    """Call `shapes` once: for the example, or with every dimension 2, where that is a legal shape."""
     try:
-        sizes = formula.sizes(
-            {d: [2, 2] if d in lists else 2 for d in formula.dimensions}, formula.parameters
-        )
-    except ValueError:
-        return
+        sizes = formula.sizes(*_a_shape(formula))
+    except ValueError as error:
+        if formula.example is None:
+            return
+        raise FormulaError(f"{formula.name}: example: {error}") from error
     required = {n for n, default in forward.positional.items() if default is inspect.Parameter.empty}
     if missing := sorted(required - {*sizes}):
         raise FormulaError(
@@ -80,3 +109,10 @@ def _inputs_have_shapes(formula: Formula, forward: Signature) -> None:
         )
     if not forward.takes_rest:
         _members(formula, "input given by shapes", sizes, tuple(forward.positional))
+
+
+def _a_shape(formula: Formula) -> tuple[Shape, Mapping[str, Any]]:
+    if formula.example is not None:
+        return formula.example.shape, {**formula.parameters, **formula.example.params}
+    lists = signature(formula.shapes).lists
+    return {d: [2, 2] if d in lists else 2 for d in formula.dimensions}, formula.parameters

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from runner.compare import Errors, Verdict
 from runner.diagnose import Statement
-from runner.formula.formula import Shape
+from runner.formula.edge import Shape
 from runner.formula.kind import KindName
 
 Status = Literal["completed", "failed", "unsupported", "crashed", "timeout"]

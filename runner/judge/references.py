@@ -10,7 +10,7 @@ from runner import compare
 from runner.case.case import Case
 from runner.diagnose import Statement
 from runner.formula.derivation import Derivation
-from runner.formula.formula import Shape
+from runner.formula.edge import Shape
 from runner.formula.kind import GRADIENT, Kind, KindName
 from runner.judge import reference
 from runner.judge.accuracy import Accuracy

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from runner import compare
 from runner.case.case import Case
-from runner.formula.formula import Shape
+from runner.formula.edge import Shape
 from runner.judge import reference
 from runner.judge.reference import Differentiate
 

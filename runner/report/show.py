@@ -24,6 +24,8 @@ def show(spec: Spec) -> None:
     formula, out = lookup(spec.formula), console()
     out.rule(spec.experiment)
     _text(out, formula.statement)
+    if formula.latex:
+        _text(out, formula.latex)
     if formula.source:
         _text(out, f"Source: {formula.source}")
     settings = {**spec.shape, **spec.params, "dtype": spec.dtype, "device": spec.device, "seed": spec.seed}

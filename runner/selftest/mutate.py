@@ -6,13 +6,14 @@ import difflib
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 from runner.case.case import Case
 from runner.errors import reason
+from runner.formula.precision import is_widened
 from runner.formula.signature import Function
 from runner.selftest.mistake import Mistake, Target
 from runner.selftest.operators import OPERATORS
@@ -40,9 +41,25 @@ def mistakes(target: Target, cases: Iterator[Case]) -> Iterator[Mistake]:
                 _maker(target.function, function, code),
             )
 
+    yield from _in_half_precision(target.function, reached)
+
 
 def _maker(derivation: Function, function: FunctionType, code: CodeType) -> Any:
     return lambda: transplanted(derivation, {function.__code__: code})
+
+
+def _in_half_precision(derivation: Function, reached: Iterable[FunctionType]) -> Iterator[Mistake]:
+    """Take the decorator off the derivation and off what it calls, one at a time."""
+    modules = {function.__module__: sys.modules[function.__module__] for function in reached}
+    helpers = [getattr(modules[function.__module__], function.__name__) for function in reached]
+    for function in dict.fromkeys([derivation, *helpers]):
+        if is_widened(function):
+            name = f"{function.__name__}: without @in_float32"
+            yield Mistake("low-precision accumulation", name, name, _bare(derivation, function))
+
+
+def _bare(derivation: Function, function: Function) -> Any:
+    return lambda: transplanted(derivation, {}, bare=function)
 
 
 def functions_reached(target: Target, cases: Iterator[Case]) -> Iterator[FunctionType]:
@@ -66,7 +83,8 @@ def functions_reached(target: Target, cases: Iterator[Case]) -> Iterator[Functio
         finally:
             sys.setprofile(before)
     for code, module in codes.items():
-        function = getattr(sys.modules[module], code.co_name, None)
+        found: Any = getattr(sys.modules[module], code.co_name, None)
+        function = inspect.unwrap(found)
         if isinstance(function, FunctionType) and function.__code__ is code:
             yield function
 
@@ -146,21 +164,24 @@ def compiled(tree: ast.FunctionDef, function: FunctionType) -> CodeType:
     return code
 
 
-def transplanted(derivation: Function, codes: Mapping[CodeType, CodeType]) -> Function:
+def transplanted(
+    derivation: Function, codes: Mapping[CodeType, CodeType], bare: Function | None = None
+) -> Function:
     """Return a copy of a derivation that calls changed functions, in copies of the modules it reaches.
 
-    The modules themselves stay as they are: `forward` goes on calling the originals.
+    A decorated function is decorated again, but for the one that is to be `bare`. The modules themselves
+    stay as they are: `forward` goes on calling the originals.
     """
     package = derivation.__module__.partition(".")[0]
     namespaces: dict[int, dict[str, Any]] = {}
 
-    def own(function: FunctionType) -> bool:
-        return str(function.__globals__.get("__name__", "")).partition(".")[0] == package
+    def own(module: str | None) -> bool:
+        return str(module).partition(".")[0] == package
 
     def twin(value: Any) -> Any:
-        if isinstance(value, FunctionType) and own(value):
-            return function_in(namespace(value.__globals__), value)
-        if isinstance(value, ModuleType) and value.__name__.partition(".")[0] == package:
+        if isinstance(value, FunctionType) and own(value.__module__):
+            return remade(value)
+        if isinstance(value, ModuleType) and own(value.__name__):
             module = ModuleType(value.__name__)
             module.__dict__.update(namespace(vars(value)))
             return module
@@ -168,11 +189,19 @@ def transplanted(derivation: Function, codes: Mapping[CodeType, CodeType]) -> Fu
             return type(value)(map(twin, value))
         return {key: twin(entry) for key, entry in value.items()} if type(value) is dict else value
 
-    def function_in(globals_: dict[str, Any], function: FunctionType) -> FunctionType:
+    def remade(function: Function) -> Function:
+        decorator = getattr(function, "decorator", None)
+        if decorator is None:
+            return function_in(namespace(function.__globals__), function)
+        inner = remade(function.__wrapped__)  # type: ignore[attr-defined]
+        again: Function = inner if function is bare else decorator(inner)
+        return again
+
+    def function_in(globals_: dict[str, Any], function: Function) -> FunctionType:
         code = codes.get(function.__code__, function.__code__)
         made = FunctionType(code, globals_, function.__name__, function.__defaults__, function.__closure__)
         made.__kwdefaults__ = function.__kwdefaults__
-        made.__module__ = function.__module__
+        made.__annotations__, made.__module__ = function.__annotations__, function.__module__
         return made
 
     def namespace(original: dict[str, Any]) -> dict[str, Any]:
@@ -181,8 +210,7 @@ def transplanted(derivation: Function, codes: Mapping[CodeType, CodeType]) -> Fu
             made |= {name: twin(value) for name, value in original.items() if not name.startswith("__")}
         return namespaces[id(original)]
 
-    assert isinstance(derivation, FunctionType)
-    return function_in(namespace(derivation.__globals__), derivation)
+    return remade(derivation)
 
 
 def _diff(before: ast.FunctionDef, after: ast.FunctionDef) -> str:

@@ -36,7 +36,7 @@ def test_zero_is_refused_unless_it_is_meaningful(experiment: str, dimension: str
     formula = lookup(configuration(experiment).formula)
     if dimension in formula.may_be_empty:
         return
-    given = configuration(experiment).shape.get(dimension, 1)
+    given = specification(experiment).shape[dimension]
     empty = [0] * len(given) if isinstance(given, list) else 0
     with pytest.raises(UserError, match=f"shape.{dimension}="):
         specification(experiment, shape={dimension: empty})

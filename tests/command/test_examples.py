@@ -37,6 +37,7 @@ def test_the_plugin_from_another_working_directory(run: Run) -> None:
         (*gradient, dtype)
         for gradient in (
             ("my_log_cosh", "slope", "x"),
+            ("my_log_cosh", "diagonal", "x"),
             ("my_squared_relu", "backward", "x"),
             ("my_squared_relu", "backward", "b"),
         )

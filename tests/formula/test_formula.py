@@ -1,13 +1,13 @@
 """The contract refuses what does not fit together, and says what there is."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from runner.errors import FormulaError
-from runner.formula import Domain, Edge, at_least, between, lookup, names, one_of, optional
+from runner.formula import Domain, Edge, Example, Sizes, at_least, between, lookup, names, one_of, optional
 from tests.conftest import Plant
 from tests.test_planted import right
 
@@ -36,6 +36,19 @@ def sample_of_k(rng: Any, k: int) -> dict[str, Tensor]:
     return {}
 
 
+def small(m: int, n: int) -> Sizes:
+    if n > 2:
+        raise ValueError(f"n={n} is too large")
+    return {"W": (m, n), "x": (n,)}
+
+
+def eps_below_its_domain(W: Tensor, x: Tensor, *, eps: Annotated[float, at_least(0)] = -1) -> Tensor:
+    return W @ x + eps
+
+
+SIZES = {"m": 2, "n": 3}
+
+
 @pytest.mark.parametrize(
     ("derivations", "record", "message"),
     [
@@ -48,9 +61,18 @@ def sample_of_k(rng: Any, k: int) -> dict[str, Tensor]:
         ([right], {"shapes": shapes_with_b}, "unknown input given by shapes 'b'"),
         ([right], {"sample": sample_of_k}, "unknown argument of sample_of_k 'k'"),
         ([right], {"constants": ["w"]}, "unknown constants 'w'; did you mean 'W'?"),
-        ([right], {"domain": {"eps": at_least(0)}}, "unknown domain 'eps'"),
+        ([right], {"forward": eps_below_its_domain}, "planted: eps=-1: must be a number >= 0"),
+        ([right], {"jacobians": [right]}, "right names both a gradient and a Jacobian"),
         ([right], {"outputs": ("x",)}, "x names both an input and a result of forward"),
-        ([right], {"edges": {"empty": Edge(shape={"k": 0})}}, "unknown shape key of edge empty 'k'"),
+        ([right], {"edges": {"empty": Edge.empty("k")}}, "unknown shape key of edge empty 'k'"),
+        ([right], {"edges": {"zeros": Edge.zeros("X")}}, "unknown input of edge zeros 'X'; did you mean"),
+        ([right], {"edges": {"far": Edge(inputs=lambda v: {"x": v})}}, "unknown input of edge far 'v'"),
+        ([right], {"example": Example(shape={"k": 1})}, "unknown shape key of example 'k'"),
+        ([right], {"example": Example(shape={"n": 1})}, "shape of example lacks m; shapes takes m, n"),
+        ([right], {"example": Example(shape=SIZES, params={"p": 1})}, "unknown params key of example 'p'"),
+        ([right], {"example": Example(shape=SIZES, upstream="one")}, "did you mean 'ones'?"),
+        ([right], {"example": Example(shape=SIZES, distribution="unifrm")}, "did you mean 'uniform'?"),
+        ([right], {"example": Example(shape={"m": 2, "n": 3}), "shapes": small}, "example: n=3 is too large"),
         ([right], {"name": "mse"}, "'mse' of tests.conftest: the name is taken, by experiments.losses.mse"),
     ],
 )  # fmt: skip
@@ -78,6 +100,26 @@ def test_missing_output_is_named(plant: Plant) -> None:
     formula = plant(right, forward=lambda W, x: {"y": W @ x}, outputs=("y",), saved=("row_sum",))
     with pytest.raises(FormulaError, match="returns y and lacks row_sum"):
         formula.apply(formula.forward, {"W": torch.ones(2, 3), "x": torch.ones(3)}, {})
+
+
+def test_a_domain_stands_beside_its_default_wherever_the_owner_is(plant: Plant) -> None:
+    def shapes(m: int, n: int, *, square: Annotated[bool, one_of(True, False)] = False) -> Sizes:
+        return {"W": (m, m if square else n), "x": (m if square else n,)}
+
+    def forward(W: Tensor, x: Tensor, *, times: "Annotated[float, at_least(0, 2.0)]" = 1.0) -> Tensor:
+        return times * (W @ x)
+
+    def scaled(grad_y: Tensor, W: Tensor, x: Tensor, *, times: float, power: int = 1) -> dict[str, Tensor]:
+        return {"W": torch.outer(grad_y, x) * times**power, "x": W.T @ grad_y * times}
+
+    formula = plant(scaled, shapes=shapes, forward=forward)
+    assert formula.parameters == {"square": False, "power": 1, "times": 1.0}
+    assert {name: formula.domain_of(name).description for name in formula.parameters} == {
+        "square": "one of true, false",
+        "power": "an integer",
+        "times": "a number >= 0",
+    }
+    assert {*formula.domains} == {"square", "times"}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import ctypes
 import os
 import sys
 import time
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ def shapes(n: int) -> dict[str, tuple[int, ...]]:
     return {"x": (n,)}
 
 
-def forward(x: Tensor, *, mood: str = "good") -> Tensor:
+def forward(x: Tensor, *, mood: Annotated[str, one_of(*MOODS)] = "good") -> Tensor:
     return x * 1
 
 
@@ -42,4 +43,4 @@ def moody(grad_y: Tensor, mood: str) -> dict[str, Tensor]:
     return {"x": grad_y * 1}
 
 
-register(shapes=shapes, forward=forward, gradients=[moody], domain={"mood": one_of(*MOODS)})
+register(shapes=shapes, forward=forward, gradients=[moody])
