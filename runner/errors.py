@@ -1,5 +1,6 @@
 """What the user is told when something is wrong, and the nearest name to what was typed."""
 
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterable
@@ -36,7 +37,8 @@ def reason(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     first = next(iter(text.strip().splitlines()), "")
     said = f"{type(error).__name__}: {first}" if first else type(error).__name__
-    return f"{said} ({where})" if (where := place(error)) else said
+    names_its_own = re.search(r":\d+\)$", said)
+    return said if names_its_own or not (where := place(error)) else f"{said} ({where})"
 
 
 def place(error: BaseException) -> str:
@@ -49,13 +51,16 @@ def place(error: BaseException) -> str:
 
 
 def line_of(file: str, line: int | None) -> str:
-    """Return a place as the user knows it: from the working directory, or else by the file's name."""
-    path = Path(file)
+    """Return a place as the user knows it."""
+    return f"{short(file)}:{line}"
+
+
+def short(file: str) -> str:
+    """Return a file's path from the working directory, or its name alone where it lies elsewhere."""
     try:
-        known = path.relative_to(Path.cwd())
-    except (ValueError, OSError):  # it lies elsewhere, or the working directory is gone
-        known = Path(path.name)
-    return f"{known}:{line}"
+        return str(Path(file).relative_to(Path.cwd()))
+    except (ValueError, OSError):  # elsewhere, or the working directory is gone
+        return Path(file).name
 
 
 def _is_the_users(file: str) -> bool:

@@ -9,7 +9,7 @@ import torch
 from runner.case.dump import examine
 from runner.case.spec import DTYPES, Spec
 from runner.compare import VERDICTS
-from runner.errors import UserError, unknown
+from runner.errors import UserError, reason, unknown
 from runner.formula import Formula, lookup
 from runner.formula.draw import DISTRIBUTIONS, UPSTREAMS
 from runner.formula.plugins import load
@@ -146,8 +146,11 @@ def _shape(
         _dimension(formula, name, value, name in lists)
     try:
         formula.sizes(shape, params)
-    except ValueError as error:
-        raise UserError(f"{formula.name}: {error}") from error
+    except UserError:
+        raise
+    except Exception as error:  # a ValueError is how shapes says that dimensions do not fit
+        said = str(error) if isinstance(error, ValueError) else f"shapes raises {reason(error)}"
+        raise UserError(f"{formula.name}: {said}") from error
     return shape
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runner.errors import FormulaError, unknown
+from runner.errors import FormulaError, reason, unknown
 from runner.formula.formula import Formula
 from runner.formula.signature import Function
 from runner.formula.validate import validate
@@ -66,7 +66,7 @@ def names() -> list[str]:
 def lookup(name: str) -> Formula:
     """Return the formula of a name, importing its file on first use."""
     if name not in _registry and name in _modules():
-        importlib.import_module(_modules()[name])
+        _import(_modules()[name])
         if name not in _registry:
             raise FormulaError(
                 f"{_modules()[name]} registers no formula {name!r}; a formula is its file's name"
@@ -74,6 +74,16 @@ def lookup(name: str) -> Formula:
     if name not in _registry:
         raise FormulaError(unknown("formula", name, names()))
     return _registry[name]
+
+
+def _import(module: str) -> None:
+    """Import a file of `experiments/`; what it registered before it failed is forgotten."""
+    known = registered()
+    try:
+        importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # the file may raise anything
+        forget({name for name, owner in registered().items() if owner == module and name not in known})
+        raise FormulaError(f"{module}: {reason(error)}") from error
 
 
 @cache

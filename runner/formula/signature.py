@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from runner.errors import line_of
+
 Function = Callable[..., Any]
 
 
@@ -41,3 +43,9 @@ def signature(function: Function) -> Signature:
         any(p.kind is p.VAR_KEYWORD for p in parameters),
         frozenset(p.name for p in parameters if "list" in str(p.annotation)),
     )  # fmt: skip
+
+
+def written(function: Function) -> str:
+    """Return the file and line of a function's definition, for an error about what it does."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return line_of(code.co_filename, code.co_firstlineno) if code else repr(function)
