@@ -22,7 +22,8 @@ def resolve(config: Config, experiment: str = "") -> Spec:
 
     Raises UserError for the first thing that is wrong, naming what would be right.
     """
-    load(config.plugins)
+    plugins = _plugins(config.plugins)
+    load(plugins)
     formula = lookup(config.formula)
     _choice("dtype", config.dtype, DTYPES)
     _choice("upstream", config.upstream, UPSTREAMS)
@@ -39,7 +40,7 @@ def resolve(config: Config, experiment: str = "") -> Spec:
     return Spec(
         formula=formula.name,
         experiment=experiment or formula.name,
-        plugins=tuple(config.plugins),
+        plugins=plugins,
         derivations=_derivations(formula, config.derivation),
         shape=shape,
         params=params,
@@ -53,6 +54,15 @@ def resolve(config: Config, experiment: str = "") -> Spec:
         second_order=config.check.second_order,
         timing=config.timing,
     )
+
+
+def _plugins(given: Any) -> tuple[str, ...]:
+    plugins = [given] if isinstance(given, str) else given
+    if not isinstance(plugins, list) or not all(isinstance(plugin, str) for plugin in plugins):
+        raise UserError(
+            f"plugins={given}: must be a module or a .py file, or a list of them, as in [mine.py]"
+        )
+    return tuple(plugins)
 
 
 def _choice(kind: str, value: str, known: Iterable[str]) -> None:
