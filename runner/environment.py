@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from runner.record import SCHEMA_VERSION
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -18,8 +20,8 @@ def environment() -> dict[str, Any]:
     """Describe software and machine, under the names of the report's provenance columns and some more."""
     return {
         "handgrad_version": _version("handgrad"),
-        "git_sha": _git("rev-parse", "--short=12", "HEAD"),
-        "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "schema_version": SCHEMA_VERSION,
+        **commit(ROOT),
         "python_version": platform.python_version(),
         "torch_version": str(torch.__version__),  # its own type parses itself whenever it is compared
         "numpy_version": _version("numpy"),
@@ -42,11 +44,25 @@ def _version(distribution: str) -> str:
         return ""
 
 
-def _git(*arguments: str) -> str:
-    """Ask git about the checkout; an unpacked archive has no answer."""
+@cache
+def commit(folder: Path) -> dict[str, Any]:
+    """Return the commit of the repository that a folder lies in, and whether anything there differs from it.
+
+    Files that git was never told of count too, but for those that it ignores. The hash stands behind a `g`:
+    one such as 27544e573198 would be read as a number.
+    """
+    sha = _git(folder, "rev-parse", "--short=12", "HEAD")
+    return {
+        "git_sha": f"g{sha}" if sha else "",
+        "git_dirty": bool(_git(folder, "status", "--porcelain")) if sha else None,
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Ask git about a folder; an unpacked archive has no answer."""
     try:
         answer = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True, timeout=10
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
         )
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -1,118 +1,115 @@
-"""Run one experiment: a specification in, rows out. No Hydra, no disk, no globals left behind."""
+"""Run one experiment: a specification in, judgements out. No Hydra, no disk, no globals left behind."""
 
-import dataclasses
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from runner import compare
 from runner.case.case import Case
 from runner.case.inputs import seeded
-from runner.case.spec import Spec, draw
+from runner.case.spec import Spec, case_of
 from runner.checks import Subject, examine
-from runner.clock import timing
-from runner.environment import environment
+from runner.clock.timing import clock
+from runner.compare import RIGHT
 from runner.errors import FormulaError, reason
-from runner.judge import findings, reference
-from runner.judge import verdict as judge
-from runner.judge.verdict import Found, References
-from runner.record import Row, columns, spelled
+from runner.formula import lookup
+from runner.formula.derivation import Derivation
+from runner.judge.answer import answer
+from runner.judge.findings import weighed
+from runner.judge.judgement import Judgement
+from runner.judge.references import References
+from runner.judge.verdict import judge
 
 
-def run(spec: Spec) -> list[Row]:
-    """Judge and time every derivation of a specification; one row for each input that it differentiates.
+def run(spec: Spec) -> list[Judgement]:
+    """Judge and time every derivation of a specification: one judgement for each input it differentiates.
 
-    What the formula's code raises becomes a row of status `failed`; nothing it raises gets out.
+    What the formula's code raises becomes a judgement of status `failed`; nothing it raises gets out.
     """
-    common = _common(spec)
+    formula = lookup(spec.formula)
+    derivations = [formula.derivations[name] for name in spec.derivations]
     with seeded(spec.seed):
         try:
-            case = draw(spec)
-            references = References.of(case, spec.shape, {*spec.derivations}, spec.check)
-        except Exception as error:  # whatever a formula raises is its result
-            return [_failed(common, name, error) for name in spec.derivations]
+            case = case_of(spec)
+            kinds = dict.fromkeys(derivation.kind for derivation in derivations)
+            references = References.of(case, spec.shape, kinds, spec.check)
+        except Exception as error:  # whatever forward raises is its result, and nobody else's
+            return [_without_reference(spec, error)]
         shared: dict[str, Any] = {}
-        rows: list[Row] = []
-        for name in spec.derivations:
-            rows += _derivation(spec, case, name, references, shared, common)
-        return rows + _uncovered(spec, case, rows, common)
+        judgements: list[Judgement] = []
+        for derivation in derivations:
+            judgements += _judged(spec, derivation, references, shared)
+        return [*judgements, *_uncovered(spec, case, judgements)]
 
 
-def _derivation(
-    spec: Spec, case: Case, name: str, references: References, shared: dict[str, Any], common: dict[str, Any]
-) -> list[Row]:
+def _judged(
+    spec: Spec, derivation: Derivation, references: References, shared: dict[str, Any]
+) -> list[Judgement]:
     """Run one derivation, give a verdict on each gradient, check its properties, and time it."""
+    case = references.case
     try:
-        found = judge.find(case, name, references)
-        rows = [judge.row(found, wrt, references, Row(**common, derivation=name)) for wrt in found.here]
-        if spec.check != "off":
-            subject = Subject(spec, case, name, found.here, judge.name_of(found.exact.dtype), shared)
-            findings.apply(examine(subject, spec.check), subject.outcomes, rows)
+        given = answer(derivation, references)
+        judgements = [judge(given, wrt, references) for wrt in given.gradients]
+        if spec.check != "off" and judgements:
+            strongest = judgements[0].judged_in
+            subject = Subject(spec, case, derivation, given.gradients, strongest, shared)
+            judgements = weighed(judgements, examine(subject, spec.check))
     except Exception as error:  # whatever a derivation raises is its result
-        return [_failed(common, name, error)]
-    if spec.timing.rounds and name in case.formula.gradients:
-        try:
-            _time(spec, case, found, rows)
-        except Exception as error:  # a verdict that was reached is kept, whatever the clock runs into
-            for row in rows:
-                row.status, row.error = "failed", f"when it was timed: {reason(error)}"
-    return rows
+        return [_failed(derivation, error)]
+    return _timed(spec, case, derivation, judgements) if judgements else []
 
 
-def _time(spec: Spec, case: Case, found: Found, rows: list[Row]) -> None:
-    graph = reference.Graph.record(case)
-    times = timing.clock(case, found.derivation, [row.wrt for row in rows], graph, spec.timing)
-    for row in rows:
-        for column, value in dataclasses.asdict(times).items():
-            setattr(row, column, value)
-        if compare.worst(row.verdict, "inaccurate") != "inaccurate":
-            row.speedup = None
+def _timed(
+    spec: Spec, case: Case, derivation: Derivation, judgements: Sequence[Judgement]
+) -> list[Judgement]:
+    if not (spec.timing.rounds and derivation.kind.is_timed):
+        return [*judgements]
+    try:
+        times = clock(case, derivation, [judgement.wrt for judgement in judgements], spec.timing)
+    except Exception as error:  # a verdict that was reached is kept, whatever the clock runs into
+        said = f"when it was timed: {reason(error)}"
+        return [replace(judgement, status="failed", error=said) for judgement in judgements]
+    return [replace(judgement, times=times) for judgement in judgements]
 
 
-def _uncovered(spec: Spec, case: Case, rows: list[Row], common: dict[str, Any]) -> list[Row]:
+def _uncovered(spec: Spec, case: Case, judgements: Sequence[Judgement]) -> Iterator[Judgement]:
     """Report the inputs that no derivation differentiates, where all were asked to."""
-    formula = case.formula
-    if {*formula.gradients} - {*spec.derivations} or any(row.status != "completed" for row in rows):
-        return []
-    covered = {row.wrt for row in rows}
-    return [
-        _failed(
-            {**common, "wrt": wrt},
-            "",
-            FormulaError(
-                f"no derivation gives the gradient of {wrt}; {', '.join(formula.gradients)} "
+    names = [name for name, derivation in case.formula.derivations.items() if derivation.kind.covers]
+    if {*names} - {*spec.derivations} or any(judgement.status != "completed" for judgement in judgements):
+        return
+    covered = {judgement.wrt for judgement in judgements}
+    for wrt in case.differentiable:
+        if wrt not in covered:
+            error = FormulaError(
+                f"no derivation gives the gradient of {wrt}; {', '.join(names)} "
                 f"give {', '.join(sorted(covered)) or 'none'}"
-            ),
-        )
-        for wrt in case.differentiable
-        if wrt not in covered
-    ]
+            )
+            yield Judgement(wrt=wrt, status="failed", error=reason(error))
 
 
-def refused(experiment: str, formula: str, error: Exception) -> Row:
-    """Return the row of a point that its formula does not allow."""
-    return Row(experiment=experiment, formula=formula, status="failed", error=str(error))
+def _failed(derivation: Derivation, error: Exception) -> Judgement:
+    kind = derivation.kind.name
+    return Judgement(derivation=derivation.name, kind=kind, status="failed", error=reason(error))
 
 
-def _failed(common: dict[str, Any], derivation: str, error: Exception) -> Row:
-    return Row(**common, derivation=derivation, status="failed", error=reason(error))
+def _without_reference(spec: Spec, error: Exception) -> Judgement:
+    """Judge a formula whose forward, or autograd of it, raises: once, whatever derivations it has."""
+    if isinstance(error, NotImplementedError) and _runs_in_float64(spec):
+        return Judgement(status="unsupported", error=reason(error))
+    return Judgement(status="failed", error=reason(error))
 
 
-def _common(spec: Spec) -> dict[str, Any]:
-    """Return the columns that all rows of an experiment share."""
-    provenance = {name: value for name, value in environment().items() if name in columns()}
-    return provenance | {
-        "experiment": spec.experiment,
-        "formula": spec.formula,
-        "shape": spelled(spec.shape),
-        "params": spelled(spec.params),
-        "dtype": spec.dtype,
-        "device": spec.device,
-        "seed": spec.seed,
-        "distribution": spec.distribution,
-        "upstream": spec.upstream,
-        "key": spec.key,
-        "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "threads": torch.get_num_threads(),
-    }
+def _runs_in_float64(spec: Spec) -> bool:
+    """Tell whether a forward that PyTorch has no kernel for works in another dtype, on the CPU."""
+    try:
+        case = case_of(replace(spec, dtype="float64", device="cpu"))
+        with torch.no_grad():
+            return bool(case.results)
+    except Exception:  # then its dtype is not what is wrong with it
+        return False
+
+
+def is_right(judgement: Judgement) -> bool:
+    """Tell whether a gradient was judged, and its mathematics is right."""
+    return judgement.status == "completed" and judgement.verdict in RIGHT

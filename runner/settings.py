@@ -4,7 +4,11 @@ Plain dataclasses: what reads settings needs no Hydra, which makes its schema of
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
+
+Level = Literal["off", "quick", "full"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""Of checks, from none to all."""
 
 MISSING = "???"  # what Hydra takes for a setting that has no default
 

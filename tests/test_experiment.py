@@ -1,26 +1,26 @@
 """run() is pure, and its rows say where they come from."""
 
-import dataclasses
 import random
 
 import numpy as np
 import pytest
 import torch
 
-from runner.case.spec import draw
+from runner.case.spec import case_of
 from runner.clock import timing
 from runner.environment import environment
 from runner.experiment import run
-from runner.judge.reference import jacobians, rounding_floor
+from runner.formula.kind import JACOBIAN
+from runner.judge.reference import by_forward, rounding_floor
 from runner.settings import Timing
-from tests.registry import specification
+from tests.registry import rows, specification
 
 CLOCKS = {"manual_ms", "manual_iqr_ms", "autograd_ms", "autograd_iqr_ms", "forward_ms", "speedup"}
 
 
 def test_the_same_specification_gives_the_same_rows() -> None:
     spec = specification("linear_mse", timing=Timing(rounds=3, block_ms=0.1))
-    one, other = ([dataclasses.asdict(row) for row in run(spec)] for _ in range(2))
+    one, other = ([vars(row) for row in rows(spec)] for _ in range(2))
     for row in (*one, *other):
         for name in CLOCKS | {"started_at"}:
             row.pop(name)
@@ -47,7 +47,7 @@ def test_the_key_covers_what_decides_the_result() -> None:
 
 
 def test_provenance_is_in_every_row() -> None:
-    for row in run(specification("mse")):
+    for row in rows(specification("mse")):
         assert row.torch_version == torch.__version__
         assert row.host == environment()["host"]
         assert row.threads == torch.get_num_threads()
@@ -55,17 +55,17 @@ def test_provenance_is_in_every_row() -> None:
 
 
 def test_explicit_jacobians_are_held_against_the_full_autograd_jacobian() -> None:
-    rows = {row.wrt: row for row in run(specification("matvec", derivation="jacobian_tensor"))}
-    assert rows["W"].gradient_shape == "20x1x20x5"
-    assert {row.verdict for row in rows.values()} == {"exact"}
-    case = draw(specification("matvec", shape={"m": 3, "n": 2}))
-    assert jacobians(case)["W"].shape == (3, 1, 3, 2)
+    of_input = {row.wrt: row for row in rows(specification("matvec", derivation="jacobian_tensor"))}
+    assert of_input["W"].gradient_shape == "20x1x20x5"
+    assert {row.verdict for row in of_input.values()} == {"exact"}
+    case = case_of(specification("matvec", shape={"m": 3, "n": 2}))
+    assert by_forward(case, JACOBIAN)["W"].shape == (3, 1, 3, 2)
 
 
 def test_the_floor_is_of_the_size_of_rounding() -> None:
-    case = draw(specification("linear_mse", dtype="float64"))
+    case = case_of(specification("linear_mse", dtype="float64"))
     truth = {"W": torch.zeros(20, 5, dtype=torch.float64)}
-    exact = jacobians(case)["W"]
+    exact = by_forward(case, JACOBIAN)["W"]
     assert exact.shape == (20, 5)
     floor = rounding_floor(case, {"W": exact})["W"]
     assert 0 < floor < 1e-14 * exact.abs().max()
@@ -88,8 +88,8 @@ def test_clocks_take_turns_and_measure_what_they_are_given() -> None:
 def test_scale_and_offset(distribution: str) -> None:
     from runner.settings import Inputs
 
-    plain = draw(specification("mse", inputs=Inputs(distribution))).inputs["y"]
-    moved = draw(specification("mse", inputs=Inputs(distribution, scale=2.0, offset=100.0))).inputs["y"]
+    plain = case_of(specification("mse", inputs=Inputs(distribution))).inputs["y"]
+    moved = case_of(specification("mse", inputs=Inputs(distribution, scale=2.0, offset=100.0))).inputs["y"]
     assert torch.allclose(moved, plain * 2 + 100)
-    rows = run(specification("mse", inputs=Inputs(distribution, scale=2.0, offset=100.0)))
-    assert rows[0].distribution == f"{distribution}*2+100"
+    row = rows(specification("mse", inputs=Inputs(distribution, scale=2.0, offset=100.0)))[0]
+    assert row.distribution == f"{distribution}*2+100"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,11 @@ def layer(name: str) -> int:
 def test_a_room_reaches_only_what_stands_below_it(name: str) -> None:
     above = [target for target in reached(name) if target in FILES and layer(target) < layer(name)]
     assert not above
+
+
+def test_no_files_import_each_other() -> None:
+    inside = {name: {target for target in imports(name) if target in FILES} for name in FILES}
+    TopologicalSorter(inside).prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from runner.case.resolve import resolve
-from runner.experiment import run
-from runner.record import Row
 from runner.settings import Check, Config, Inputs
 from tests.conftest import Plant
+from tests.registry import rows
 
 Gradients = dict[str, Tensor]
 EPS = 1e-5
@@ -156,35 +155,35 @@ SAID = {
 }
 
 
-def judged(plant: Plant, derivation: Callable[..., Gradients], **settings: Any) -> dict[str, Row]:
+def judged(plant: Plant, derivation: Callable[..., Gradients], **settings: Any) -> dict[str, Any]:
     derivation.__name__ = "planted_one"
     plant(derivation, shapes=shapes, forward=forward, saved=("r",))
     config = Config(
         formula="planted", shape={"batch": 5, "n": 7}, check=Check("full"), inputs=Inputs("normal"),
         upstream="ones" if "ones" in settings else "normal", dtype=settings.get("dtype", "float32"),
     )  # fmt: skip
-    return {row.wrt: row for row in run(resolve(config))}
+    return {row.wrt: row for row in rows(resolve(config))}
 
 
 def test_the_right_one_passes(plant: Plant) -> None:
-    rows = judged(plant, lambda grad_y, x, w, r: right(grad_y, x, w, r))
-    assert {row.verdict for row in rows.values()} <= {"exact", "correct"}
-    assert not any(row.failed_checks for row in rows.values())
+    by_input = judged(plant, lambda grad_y, x, w, r: right(grad_y, x, w, r))
+    assert {row.verdict for row in by_input.values()} <= {"exact", "correct"}
+    assert not any(row.failed_checks for row in by_input.values())
 
 
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_wrong_number(plant: Plant, kind: str) -> None:
-    rows = judged(plant, WRONG[kind])
-    assert rows["x"].verdict in ("wrong", "invalid"), rows["x"]
-    assert rows["w"].verdict in ("exact", "correct"), "only the gradient by x is wrong"
-    assert SAID[kind] in rows["x"].diagnosis
-    assert "w is right, only x is wrong" in rows["x"].diagnosis
+    by_input = judged(plant, WRONG[kind])
+    assert by_input["x"].verdict in ("wrong", "invalid"), by_input["x"]
+    assert by_input["w"].verdict in ("exact", "correct"), "only the gradient by x is wrong"
+    assert SAID[kind] in by_input["x"].diagnosis
+    assert "w is right, only x is wrong" in by_input["x"].diagnosis
 
 
 @pytest.mark.parametrize("kind", INVALID)
 def test_a_broken_contract(plant: Plant, kind: str) -> None:
-    rows = judged(plant, INVALID[kind])
-    broken = [row for row in rows.values() if row.verdict in ("invalid", "wrong")]
+    by_input = judged(plant, INVALID[kind])
+    broken = [row for row in by_input.values() if row.verdict in ("invalid", "wrong")]
     assert broken
     assert all(row.failed_checks for row in broken)
     assert any(SAID[kind] in row.diagnosis for row in broken), broken[0].diagnosis
@@ -196,9 +195,9 @@ def test_another_device(plant: Plant) -> None:
 
 
 def test_a_missing_output(plant: Plant) -> None:
-    rows = judged(plant, only_x)
-    assert rows["w"].status == "failed"
-    assert "no derivation gives the gradient of w" in rows["w"].error
+    by_input = judged(plant, only_x)
+    assert by_input["w"].status == "failed"
+    assert "no derivation gives the gradient of w" in by_input["w"].error
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from runner.case.spec import draw
-from runner.experiment import run
-from tests.registry import specification
+from runner.case.spec import case_of
+from tests.registry import rows, specification
 
 
 def rand(*size: int) -> Tensor:
@@ -64,7 +63,7 @@ EXACT = {
 @pytest.mark.parametrize("experiment", OUTPUTS)
 def test_output(experiment: str) -> None:
     name, figure, expression = OUTPUTS[experiment]
-    result = draw(specification(experiment)).results[name].item()
+    result = case_of(specification(experiment)).results[name].item()
     torch.manual_seed(42)
     assert result == expression().item()
     # A product of matrices rounds as the processor's kernel adds: two figures 2 ulp apart were seen.
@@ -72,7 +71,7 @@ def test_output(experiment: str) -> None:
 
 
 def test_inputs_of_the_dot_product() -> None:
-    inputs = draw(specification("dot_product")).inputs
+    inputs = case_of(specification("dot_product")).inputs
     assert inputs["x"][0].item() == 0.8822692632675171
     assert inputs["w"][4].item() == 0.13318592309951782
     assert list(inputs) == ["x", "w"]
@@ -88,7 +87,7 @@ def test_inputs_of_the_dot_product() -> None:
     ],
 )
 def test_order_and_sizes_of_inputs(experiment: str, order: str, sizes: list[tuple[int, ...]]) -> None:
-    inputs = draw(specification(experiment)).inputs
+    inputs = case_of(specification(experiment)).inputs
     assert list(inputs) == order.split()
     assert [tuple(value.shape) for value in inputs.values()] == sizes
     torch.manual_seed(42)
@@ -98,7 +97,7 @@ def test_order_and_sizes_of_inputs(experiment: str, order: str, sizes: list[tupl
 @pytest.mark.parametrize("experiment", sorted({name for name, _, _ in EXACT}))
 def test_exact(experiment: str) -> None:
     verdicts = {
-        (row.experiment, row.derivation, row.wrt): row.verdict for row in run(specification(experiment))
+        (row.experiment, row.derivation, row.wrt): row.verdict for row in rows(specification(experiment))
     }
     expected = {key for key in EXACT if key[0] == experiment}
     assert {key for key in expected if verdicts[key] == "exact"} == expected
@@ -107,7 +106,7 @@ def test_exact(experiment: str) -> None:
 @pytest.mark.parametrize("layers", [[5, 20], [4, 8, 8, 3], [1, 1], [3, 2, 5, 7, 2]])
 @pytest.mark.parametrize("batch", [1, 6])
 def test_linear_network_at_every_depth(layers: list[int], batch: int) -> None:
-    rows = run(specification("linear_network", shape={"layers": layers, "batch": batch}))
+    found = rows(specification("linear_network", shape={"layers": layers, "batch": batch}))
     weights = [f"W{i}" for i in range(1, len(layers))]
-    assert {row.wrt for row in rows if row.derivation == "columns"} == {"x", "y", *weights}
-    assert {row.verdict for row in rows} <= {"exact", "correct"}
+    assert {row.wrt for row in found if row.derivation == "columns"} == {"x", "y", *weights}
+    assert {row.verdict for row in found} <= {"exact", "correct"}

@@ -7,33 +7,37 @@ import torch
 
 from runner.case.case import Case
 from runner.case.inputs import draw_inputs
-from runner.case.spec import DTYPES, draw, draw_edge
+from runner.case.spec import DTYPES, DTypeName, case_of, edge_case
 from runner.compare import correctness_bound, magnitude, max_abs_error
-from runner.experiment import run
 from runner.formula import lookup
+from runner.formula.derivation import Derivation
 from runner.formula.draw import Draw
+from runner.formula.kind import GRADIENT
 from runner.judge import manual, reference
-from tests.registry import EXPERIMENTS, FORMULAS, configuration, specification
+from tests.registry import EXPERIMENTS, FORMULAS, configuration, rows, specification
 
-RIGHT = {"exact", "correct", "inaccurate"}
+INACCURATE = {
+    ("variance_offset", "one_pass", "x", "float32"): "a x - a mean cancels: that is what it is there to show",
+}
+"""The gradients that may be `inaccurate`, each with the reason; no other one may."""
+
+UNSUPPORTED = {("cholesky", "bfloat16"), ("cholesky", "float16")}
+"""Where PyTorch has no kernel for the forward."""
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_experiment_is_right_in_every_dtype(experiment: str, dtype: str) -> None:
-    rows = run(specification(experiment, dtype=dtype))
-    for row in rows:
-        if row.status == "failed" and dtype in ("bfloat16", "float16"):
-            assert "not implemented" in row.error  # PyTorch has no such kernel, and says so
-            continue
-        assert row.status == "completed", row.error
-        assert row.verdict in RIGHT, (row.derivation, row.wrt, row.truth_error, row.bound, row.diagnosis)
+    found = rows(specification(experiment, dtype=dtype))
+    expected = "unsupported" if (experiment, dtype) in UNSUPPORTED else "completed"
+    assert {row.status for row in found} == {expected}, found[0].error
+    for row in found:
         assert row.dtype == dtype
-        assert row.max_abs_error is not None
-    if dtype == "float64":
-        assert {row.verdict for row in rows} <= {"exact", "correct"}, [
-            (row.derivation, row.wrt, row.truth_error, row.bound) for row in rows
-        ]
+        if expected == "completed":
+            excused = (experiment, row.derivation, row.wrt, dtype) in INACCURATE
+            right = {"inaccurate"} if excused else {"exact", "correct"}
+            assert row.verdict in right, (row.derivation, row.wrt, row.truth_error, row.bound, row.diagnosis)
+            assert row.max_abs_error is not None
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -49,14 +53,14 @@ def test_every_formula_has_an_experiment_and_a_statement(name: str) -> None:
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_input_is_differentiated(experiment: str) -> None:
     spec = specification(experiment)
-    case = draw(spec)
-    gradients = lookup(spec.formula).gradients
-    assert {wrt for name in gradients for wrt in manual.gradients(case, name)} == {*case.differentiable}
+    case = case_of(spec)
+    covering = gradients_of(spec.formula)
+    assert {wrt for one in covering for wrt in manual.gradients(case, one)} == {*case.differentiable}
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_one_seed_gives_the_same_numbers_in_every_dtype(experiment: str, dtype: str) -> None:
+def test_one_seed_gives_the_same_numbers_in_every_dtype(experiment: str, dtype: DTypeName) -> None:
     spec = specification(experiment)
     formula, kind = lookup(spec.formula), DTYPES[dtype]
     in_float32 = draw_inputs(formula, spec.shape, spec.params, Draw(spec.seed, spec.inputs))
@@ -77,12 +81,12 @@ def test_library_agrees_with_forward_over_all_parameters(experiment: str) -> Non
             formula.sizes(spec.shape, params)
         except ValueError:
             continue  # the shape does not allow this value
-        case = draw(dataclasses.replace(spec, params=params))
-        truth = reference.plain_autograd(case)
+        case = case_of(dataclasses.replace(spec, params=params))
+        truth = reference.by_forward(case)
         if formula.library is not None:
-            assert_close(case, reference.autograd(case), truth, f"library {params}")
-        for derivation in formula.gradients:
-            assert_close(case, manual.gradients(case, derivation), truth, f"{derivation} {params}")
+            assert_close(case, reference.by_library(case), truth, f"library {params}")
+        for derivation in gradients_of(formula.name):
+            assert_close(case, manual.gradients(case, derivation), truth, f"{derivation.name} {params}")
 
 
 @pytest.mark.parametrize(
@@ -95,12 +99,16 @@ def test_every_edge(experiment: str, edge: str) -> None:
     stated = formula.edges[edge]
     if stated.raises is not None:
         with pytest.raises(stated.raises):
-            draw_edge(spec, stated).results  # noqa: B018
+            edge_case(spec, stated).results  # noqa: B018
         return
-    case = draw_edge(spec, stated)
-    truth = reference.plain_autograd(case)
-    for derivation in formula.gradients:
-        assert_close(case, manual.gradients(case, derivation), truth, f"{edge} {derivation}")
+    case = edge_case(spec, stated)
+    truth = reference.by_forward(case)
+    for derivation in gradients_of(formula.name):
+        assert_close(case, manual.gradients(case, derivation), truth, f"{edge} {derivation.name}")
+
+
+def gradients_of(name: str) -> list[Derivation]:
+    return [one for one in lookup(name).derivations.values() if one.kind is GRADIENT]
 
 
 def variations(name: str, params: dict[str, object]) -> list[dict[str, object]]:

@@ -74,7 +74,15 @@ class Case:
     def results(self) -> dict[str, Tensor]:
         """Outputs and saved intermediates of the plain forward, without a graph."""
         with torch.no_grad():
-            return self.formula.apply(self.formula.forward, self.inputs, self.params)
+            return self.evaluate(self.inputs)
+
+    def evaluate(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the plain forward, the mathematics itself, gives for inputs by name."""
+        return self.formula.apply(self.formula.forward, inputs, self.params)
+
+    def evaluate_library(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what a user's function gives, or the plain forward where there is none."""
+        return self.formula.apply(self.formula.library or self.formula.forward, inputs, self.params)
 
     def with_results(self, change: Callable[[Tensor], Tensor]) -> "Case":
         """Return the case with every output and saved intermediate changed, the inputs left alone."""

@@ -2,19 +2,19 @@
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from runner.case.dump import examine
-from runner.case.spec import DTYPES, Spec
+from runner.case.spec import DTYPES, DTypeName, Spec
 from runner.compare import VERDICTS
 from runner.errors import UserError, reason, unknown
 from runner.formula import Formula, lookup
 from runner.formula.draw import DISTRIBUTIONS, UPSTREAMS
 from runner.formula.plugins import load
 from runner.formula.signature import signature
-from runner.settings import Config
+from runner.settings import LEVELS, Config, Level
 
 
 def resolve(config: Config, experiment: str = "") -> Spec:
@@ -28,7 +28,7 @@ def resolve(config: Config, experiment: str = "") -> Spec:
     _choice("dtype", config.dtype, DTYPES)
     _choice("upstream", config.upstream, UPSTREAMS)
     _choice("inputs.distribution", config.inputs.distribution, DISTRIBUTIONS)
-    _choice("check.level", config.check.level, ("off", "quick", "full"))
+    _choice("check.level", config.check.level, LEVELS)
     _choice("fail_on", config.fail_on, VERDICTS)
     _available(config.device, here=not config.cluster)
     _natural("timing.rounds", config.timing.rounds)
@@ -46,11 +46,11 @@ def resolve(config: Config, experiment: str = "") -> Spec:
         params=params,
         seed=_natural("seed", config.seed),
         device=config.device,
-        dtype=config.dtype,
+        dtype=cast(DTypeName, config.dtype),
         upstream="file" if dump.has_upstream else config.upstream,
         inputs=config.inputs,
         file_digest=dump.digest,
-        check=config.check.level,
+        check=cast(Level, config.check.level),
         second_order=config.check.second_order,
         timing=config.timing,
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -15,10 +15,11 @@ from runner.case import inputs
 from runner.case.case import Case
 from runner.formula import Edge, lookup
 from runner.formula.signature import signature
-from runner.formula.source import fingerprint
-from runner.settings import Inputs, Timing
+from runner.formula.source import fingerprint, judge_fingerprint
+from runner.settings import Inputs, Level, Timing
 
-DTYPES = {
+DTypeName = Literal["float64", "float32", "bfloat16", "float16"]
+DTYPES: dict[DTypeName, torch.dtype] = {
     "float64": torch.float64,
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -38,11 +39,11 @@ class Spec:
     params: Mapping[str, Any]
     seed: int = 42
     device: str = "cpu"
-    dtype: str = "float32"
+    dtype: DTypeName = "float32"
     upstream: str = "ones"
     inputs: Inputs = dataclasses.field(default_factory=Inputs)
     file_digest: str = ""
-    check: str = "off"
+    check: Level = "off"
     second_order: bool = False
     timing: Timing = dataclasses.field(default_factory=Timing)
 
@@ -55,27 +56,42 @@ class Spec:
         offset = f"{self.inputs.offset:+g}" if self.inputs.offset else ""
         return f"{self.inputs.distribution}{scale}{offset}"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the report says of the experiment, by column; shape and params as mappings."""
+        names = ("experiment", "formula", "shape", "params", "dtype", "device", "seed", "distribution")
+        return {name: getattr(self, name) for name in (*names, "upstream", "check")}
+
     @cached_property
     def point(self) -> str:
         """A short hash of the settings alone: it stays when the formula's code changes."""
         settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        text = json.dumps(settings, sort_keys=True, default=_plain)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _hashed("p", json.dumps(settings, sort_keys=True, default=_plain))
+
+    @cached_property
+    def formula_sha(self) -> str:
+        """A short hash of the code that is judged: of forward, and of the derivations that were asked for."""
+        formula = lookup(self.formula)
+        derived = (formula.derivations[name].function for name in self.derivations)
+        modules = dict.fromkeys(function.__module__ for function in (formula.forward, *derived))
+        return _hashed("f", " ".join(map(fingerprint, modules)))
 
     @cached_property
     def key(self) -> str:
-        """A short hash of everything that decides the result: the settings, and the formula's code."""
-        formula = lookup(self.formula)
-        functions = (formula.forward, *(formula.derivations[name] for name in self.derivations))
-        code = " ".join(map(fingerprint, dict.fromkeys(function.__module__ for function in functions)))
-        return hashlib.sha256(f"{self.point} {code}".encode()).hexdigest()[:16]
+        """A short hash of all that decides the result: settings, formula, judge, and PyTorch."""
+        return _hashed("k", f"{self.point} {self.formula_sha} {judge_fingerprint()} {torch.__version__}")
+
+
+def _hashed(letter: str, text: str) -> str:
+    """Hash a text. A letter stands in front: 16 digits alone may be read as a number."""
+    return letter + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
     return vars(value) if dataclasses.is_dataclass(value) else str(value)
 
 
-def draw(spec: Spec) -> Case:
+def case_of(spec: Spec) -> Case:
     """Draw the inputs and the upstream gradients that a specification asks for."""
     return inputs.draw(
         lookup(spec.formula),
@@ -89,18 +105,18 @@ def draw(spec: Spec) -> Case:
     )
 
 
-def drawn(spec: Spec) -> Spec:
+def without_file(spec: Spec) -> Spec:
     """Return the specification without its file of tensors, which fits no other shape."""
     upstream = "normal" if spec.upstream == "file" else spec.upstream
     return dataclasses.replace(spec, inputs=dataclasses.replace(spec.inputs, file=None), upstream=upstream)
 
 
-def draw_edge(spec: Spec, edge: Edge) -> Case:
+def edge_case(spec: Spec, edge: Edge) -> Case:
     """Draw the inputs of a degenerate case that the specification's formula states."""
     changed = dataclasses.replace(
-        drawn(spec), shape={**spec.shape, **edge.shape}, params={**spec.params, **edge.params}
+        without_file(spec), shape={**spec.shape, **edge.shape}, params={**spec.params, **edge.params}
     )
-    case = draw(changed)
+    case = case_of(changed)
     if edge.inputs is None:
         return case
     replaced = edge.inputs(**signature(edge.inputs).pick({**case.params, **case.inputs}, rest=case.inputs))

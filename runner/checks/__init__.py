@@ -1,19 +1,20 @@
 """Properties that a correct gradient function has: one file each, found by being here.
 
-A check asks something of one derivation and yields a `Finding` for each answer that is not right. It
-is registered by `@check("quick")` or `@check("full")` on a function of a `Subject`; its name is the
-function's. `quick` costs a few calls at the experiment's own size, `full` visits other shapes, values
-and layouts too.
+A check asks something of one derivation and yields an `Outcome` for each sample that it looks at; what does
+not hold carries a statement. It is registered by `@check("quick")` or `@check("full")` on a function of a
+`Subject`; its name is the function's. `quick` costs a few calls at the experiment's own size, `full` visits
+other shapes, values and layouts too.
 """
 
 import importlib
 import pkgutil
 from functools import cache
 
-from runner.checks.subject import LEVELS, Check, Subject, registered
-from runner.judge.findings import Finding
+from runner.checks.subject import Check, Subject, registered
+from runner.judge.judgement import Outcome
+from runner.settings import LEVELS, Level
 
-__all__ = ["LEVELS", "Check", "Finding", "Subject", "checks", "examine"]
+__all__ = ["Check", "Outcome", "Subject", "checks", "examine"]
 
 
 @cache
@@ -24,11 +25,11 @@ def checks() -> dict[str, Check]:
     return dict(registered)
 
 
-def examine(subject: Subject, level: str) -> list[Finding]:
+def examine(subject: Subject, level: Level) -> list[Outcome]:
     """Run the checks of a level, and those of the levels below it."""
     return [
-        finding
+        outcome
         for check in checks().values()
         if LEVELS.index(check.level) <= LEVELS.index(level)
-        for finding in check.run(subject)
+        for outcome in check.run(subject)
     ]

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.case.inputs import sampled_names
-from runner.case.spec import draw
+from runner.case.spec import case_of
 from runner.checks.subject import Subject, check
-from runner.judge.findings import Finding
+from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 
 
 @check("full")
-def layout(subject: Subject) -> Iterator[Finding]:
+def layout(subject: Subject) -> Iterator[Outcome]:
     """Transposed, strided, shifted and expanded inputs and upstream gradients give the right result."""
     for sample in subject.once("layout", lambda: list(_samples(subject))):
         yield from subject.compare(sample, "layout", verdict="invalid")
@@ -46,7 +46,7 @@ def expanded(tensor: Tensor) -> Tensor:
 
 def _samples(subject: Subject) -> Iterator[Sample]:
     spec = subject.small()
-    case = draw(spec)
+    case = case_of(spec)
     plain = subject.sample_of("contiguous tensors", case)
     drawn = {*case.differentiable} - sampled_names(case.formula, spec.shape, spec.params)
     for change in (transposed, strided, shifted):

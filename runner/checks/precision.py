@@ -3,17 +3,19 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from runner import compare
 from runner.case.case import Case
-from runner.case.spec import DTYPES, Spec, draw
+from runner.case.spec import DTYPES, Spec, case_of
 from runner.checks.subject import Subject, check
+from runner.diagnose import say
 from runner.errors import reason
 from runner.judge import reference
-from runner.judge.findings import Finding
+from runner.judge.judgement import Outcome
 from runner.record import spelled
 
 LARGER = 16  # times the small shape, where sums are long enough to show how they are kept
@@ -24,55 +26,69 @@ Gradients = Mapping[str, Tensor]
 
 
 @check("full")
-def every_dtype(subject: Subject) -> Iterator[Finding]:
-    """The gradient has the input's shape and dtype in each dtype in which forward has kernels."""
+def every_dtype(subject: Subject) -> Iterator[Outcome]:
+    """The gradient has the right shape and dtype in each dtype in which forward has kernels."""
     for name in DTYPES:
-        case = subject.once(f"dtype {name}", lambda name=name: _drawn(subject.small(dtype=name)))  # type: ignore[misc]
-        if case is None:
-            continue
-        try:
-            found = subject.gradients(case)
-        except Exception as error:  # to refuse a dtype is legal, to give another is not
-            yield Finding("every_dtype", f"not in {name}: {reason(error)}", verdict="")
-            continue
-        for wrt, gradient in found.items():
-            if not subject.is_jacobian and compare.mismatch(gradient, case.inputs[wrt]):
-                message = f"in {name} {compare.mismatch_in_words(gradient, case.inputs[wrt])}"
-                yield Finding("every_dtype", message, wrt)
+        case = subject.once(f"dtype {name}", partial(_case_of, subject.small(dtype=name)))
+        if case is not None:
+            yield from _in_dtype(subject, case, name)
+
+
+def _in_dtype(subject: Subject, case: Case, name: str) -> Iterator[Outcome]:
+    try:
+        gradients = subject.differentiate(case)
+    except Exception as error:  # to refuse a dtype is legal, to give another is not
+        refused = say("no_kernel", dtype=name, reason=reason(error))
+        yield Outcome(check="every_dtype", broken=refused, verdict=None)
+        return
+    for wrt, gradient in gradients.items():
+        mismatch = compare.mismatch(gradient, _right_form(subject, case, wrt))
+        broken = say("in_dtype", dtype=name, what=say("mismatch", **vars(mismatch))) if mismatch else None
+        yield Outcome(check="every_dtype", wrt=wrt, broken=broken)
+
+
+def _right_form(subject: Subject, case: Case, wrt: str) -> Tensor:
+    """Return a tensor of the shape, dtype and device that the derivative should have."""
+    value, output = case.inputs[wrt], next(iter(case.upstream.values()))
+    size = subject.derivation.kind.size(tuple(output.shape), tuple(value.shape))
+    return value.new_empty(()).expand(size)
 
 
 @check("full")
-def precision(subject: Subject) -> Iterator[Finding]:
+def precision(subject: Subject) -> Iterator[Outcome]:
     """In the experiment's dtype, longer sums and other scales lose no more than the bound allows."""
     if subject.spec.dtype == "float64":
         return
-    for condition, case, here, truth in subject.once("precision", lambda: list(_cases(subject))):
-        found = subject.gradients(case)
-        for wrt, gradient in found.items():
-            if compare.mismatch(gradient, here[wrt]):
-                continue
-            if said := _loss(subject, case, gradient, here[wrt], truth[wrt]):
-                yield Finding("precision", f"{condition}: {said}", wrt, "inaccurate", compared=True)
+    for condition, case, of_autograd, truth in subject.once("precision", lambda: list(_cases(subject))):
+        gradients = subject.differentiate(case)
+        for wrt, gradient in gradients.items():
+            if not compare.mismatch(gradient, of_autograd[wrt]):
+                yield dataclasses.replace(
+                    _loss(subject, case, gradient, of_autograd[wrt], truth[wrt]), wrt=wrt, condition=condition
+                )
 
 
-def _loss(subject: Subject, case: Case, gradient: Tensor, own: Tensor, truth: Tensor) -> str:
-    """Say how much more accuracy is lost than the bound, or autograd itself, excuses; or nothing.
+def _loss(subject: Subject, case: Case, gradient: Tensor, of_autograd: Tensor, truth: Tensor) -> Outcome:
+    """Say how much more accuracy is lost than the bound, or autograd itself, excuses.
 
     A NaN or Inf is a loss where the truth is within the dtype's range, and forward or autograd is finite.
     """
+    fine = Outcome(check="precision", verdict="inaccurate", compared=True)
     errors = compare.measure(gradient, truth)
     if errors.nonfinite:
-        possible = _finite([own]) or _finite(case.results.values())
+        possible = _finite([of_autograd]) or _finite(case.results.values())
         fits = errors.size < torch.finfo(gradient.dtype).max
-        return f"{errors.nonfinite} elements are not finite, where the truth is" if possible and fits else ""
-    autograd_error = compare.max_abs_error(own, truth)
+        lost = say("not_finite", count=errors.nonfinite) if possible and fits else None
+        return dataclasses.replace(fine, broken=lost)
+    autograd_error = compare.max_abs_error(of_autograd, truth)
     bound = compare.accuracy_bound(errors.size, gradient.dtype, case.terms, math.inf)
     bound = max(bound, compare.correctness_bound(errors.size, 0.0, case.upstream_size))
     if math.isfinite(autograd_error):
         bound = max(bound, 4 * autograd_error)
-    if subject.is_jacobian or errors.max_abs <= bound:
-        return ""
-    return f"off by {errors.in_u:.3g} u, where {errors.in_u * bound / errors.max_abs:.3g} u are excused"
+    if subject.derivation.kind.order > 1 or errors.max_abs <= bound:
+        return fine
+    excused = errors.in_u * bound / errors.max_abs
+    return dataclasses.replace(fine, broken=say("loses", error=errors.in_u, excused=excused))
 
 
 def _finite(tensors: Iterable[Tensor]) -> bool:
@@ -80,17 +96,16 @@ def _finite(tensors: Iterable[Tensor]) -> bool:
 
 
 def _cases(subject: Subject) -> Iterator[tuple[str, Case, Gradients, Gradients]]:
-    small = subject.small(dtype=subject.spec.dtype)
-    differentiate = reference.jacobians if subject.is_jacobian else reference.plain_autograd
-    for spec in (small,) if subject.is_jacobian else (small, _larger(subject, small)):
+    small, kind = subject.small(dtype=subject.spec.dtype), subject.derivation.kind
+    for spec in (small,) if kind.order > 1 else (small, _larger(subject, small)):
         for scale, offset in VARIATIONS:
             inputs = dataclasses.replace(spec.inputs, scale=scale * spec.inputs.scale, offset=offset)
-            case = _drawn(dataclasses.replace(spec, inputs=inputs))
+            case = _case_of(dataclasses.replace(spec, inputs=inputs))
             if case is not None:
-                here = reference.jacobians(case) if subject.is_jacobian else reference.autograd(case)
-                truth = differentiate(reference.in_float64(case))
+                of_autograd = reference.by_library(case, kind)
+                truth = reference.by_forward(reference.in_float64(case), kind)
                 condition = f"inputs times {scale:g}, plus {offset:g}, {spelled(spec.shape)}"
-                yield condition, case, here, truth
+                yield condition, case, of_autograd, truth
 
 
 def _larger(subject: Subject, spec: Spec) -> Spec:
@@ -112,8 +127,8 @@ def _times(size: int | list[int], factor: int) -> int | list[int]:
     return [n * factor for n in size] if isinstance(size, list) else size * factor
 
 
-def _drawn(spec: Spec) -> Case | None:
+def _case_of(spec: Spec) -> Case | None:
     try:
-        return draw(spec)
+        return case_of(spec)
     except Exception:  # forward has no kernel for this dtype
         return None

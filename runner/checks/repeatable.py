@@ -7,41 +7,38 @@ from torch import Tensor
 
 from runner import compare
 from runner.case.case import Case
-from runner.case.spec import draw
+from runner.case.spec import case_of
 from runner.checks.subject import Subject, check
+from runner.diagnose import say
 from runner.judge import manual
-from runner.judge.findings import Finding
+from runner.judge.judgement import Outcome
 
 TIMES = 3
+NAME = "independent_of_history"
 
 
 @check("quick")
-def repeatable(subject: Subject) -> Iterator[Finding]:
+def repeatable(subject: Subject) -> Iterator[Outcome]:
     """Two calls give the same bits."""
-    again = subject.trial.gradients
-    yield from _differences("repeatable", "has other bits at the next call", subject.found, again)
+    yield from _same("repeatable", "not_repeated_bits", subject.gradients, subject.trial.gradients)
 
 
 @check("full")
-def independent_of_history(subject: Subject) -> Iterator[Finding]:
+def independent_of_history(subject: Subject) -> Iterator[Outcome]:
     """Neither calls on other inputs, nor other inputs at the same addresses, change a result."""
     spec = subject.small(seed=subject.spec.seed)
-    case, other = (draw(dataclasses.replace(spec, seed=spec.seed + i)) for i in range(2))
-    first = subject.gradients(case)
+    case, other = (case_of(dataclasses.replace(spec, seed=spec.seed + i)) for i in range(2))
+    first = subject.differentiate(case)
     kept = _cloned(first)
-    of_other = _cloned(subject.gradients(other))
+    of_other = _cloned(subject.differentiate(other))
     sample = subject.once("after a call", lambda: subject.sample_of("a call after another", other))
     yield from subject.compare(sample, NAME, verdict="invalid")
-    yield from _differences(NAME, "is overwritten by a later call", kept, first)
+    yield from _same(NAME, "overwritten", kept, first)
     for _ in range(TIMES):
-        yield from _differences(NAME, "differs after other calls", kept, subject.gradients(case))
+        yield from _same(NAME, "history", kept, subject.differentiate(case))
     fresh, reused = _at_the_same_address(subject, case, other)
-    yield from _differences(NAME, "differs at another address", kept, fresh)
-    message = "is that of the numbers which were at the same address before"
-    yield from _differences(NAME, message, of_other, reused)
-
-
-NAME = "independent_of_history"
+    yield from _same(NAME, "address", kept, fresh)
+    yield from _same(NAME, "stale", of_other, reused)
 
 
 def _cloned(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -60,9 +57,9 @@ def _at_the_same_address(
     return fresh, manual.call(other, subject.derivation, values)
 
 
-def _differences(
-    check: str, message: str, one: Mapping[str, Tensor], other: Mapping[str, Tensor]
-) -> Iterator[Finding]:
+def _same(
+    check: str, statement: str, one: Mapping[str, Tensor], other: Mapping[str, Tensor]
+) -> Iterator[Outcome]:
     for wrt, gradient in one.items():
-        if wrt not in other or not compare.identical_bits(gradient, other[wrt]):
-            yield Finding(check, f"the gradient by {wrt} {message}", wrt)
+        holds = wrt in other and compare.identical_bits(gradient, other[wrt])
+        yield Outcome(check=check, wrt=wrt, broken=None if holds else say(statement, wrt=wrt))

@@ -6,14 +6,14 @@ from typing import Any
 from runner.case.spec import Spec
 from runner.checks.subject import Subject, check
 from runner.formula import Formula, Shape
-from runner.judge.findings import Finding
+from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 
 SIZES = (1, 2, 3, 4, 7, 8, 17, 33, 67)  # one, primes, powers of two, and beyond them: a tile's tail
 
 
 @check("full")
-def other_shapes(subject: Subject) -> Iterator[Finding]:
+def other_shapes(subject: Subject) -> Iterator[Outcome]:
     """A dimension of 1, primes, unequal and equal sizes, odd tails, and empty where that is meaningful."""
     for sample in subject.once("shapes", lambda: list(_samples(subject))):
         yield from subject.compare(sample, "other_shapes")

@@ -11,16 +11,18 @@ from torch import Tensor
 
 from runner import compare
 from runner.case.case import Case
-from runner.case.spec import Spec, draw, drawn
-from runner.diagnose import diagnose
+from runner.case.spec import Spec, case_of, without_file
+from runner.compare import Verdict
+from runner.diagnose import diagnose, say
 from runner.errors import reason
-from runner.formula import Shape
+from runner.formula.derivation import Derivation
+from runner.formula.formula import Shape
 from runner.judge import manual, reference
-from runner.judge.findings import Finding, Outcome
+from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
+from runner.settings import LEVELS, Level
 
-LEVELS = ("off", "quick", "full")
-MOST_OF_A_JACOBIAN = 2**18  # elements
+MOST_ELEMENTS = 2**18  # of a derivative that is compared at another shape
 SMALL = 16  # other shapes start from the experiment's, with no dimension larger than this
 
 
@@ -36,17 +38,16 @@ class Trial:
 class Subject:
     """One derivation of an experiment under examination.
 
-    `case` is the experiment's own, `found` what the derivation gave there, `strongest` the name of the
+    `case` is the experiment's own, `gradients` what the derivation gave there, `strongest` the name of the
     dtype in which its correctness is decided. `shared` keeps what all derivations are examined on.
     """
 
     spec: Spec
     case: Case
-    derivation: str
-    found: Mapping[str, Tensor]
+    derivation: Derivation
+    gradients: Mapping[str, Tensor]
     strongest: str
     shared: dict[str, Any] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)
 
     @cached_property
     def trial(self) -> Trial:
@@ -54,18 +55,13 @@ class Subject:
         values = {name: manual.copied(value) for name, value in self.case.values.items()}
         return Trial(values, manual.call(self.case, self.derivation, values))
 
-    @property
-    def is_jacobian(self) -> bool:
-        """Whether it returns full Jacobians, which know no upstream gradient."""
-        return self.derivation in self.case.formula.jacobians
-
-    def gradients(self, case: Case) -> dict[str, Tensor]:
-        """Call the derivation."""
+    def differentiate(self, case: Case) -> dict[str, Tensor]:
+        """Call the derivation on copies of a case's tensors."""
         return manual.gradients(case, self.derivation)
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Make something for the first derivation of this kind that asks, and keep it for the others."""
-        key = f"{name}, {self.strongest}{', Jacobians' if self.is_jacobian else ''}"
+        key = f"{name}, {self.strongest}, {self.derivation.kind.name}"
         if key not in self.shared:
             self.shared[key] = make()
         return self.shared[key]
@@ -79,17 +75,17 @@ class Subject:
         except ValueError:
             shape = self.spec.shape
         settings: dict[str, Any] = {"shape": shape, "dtype": self.strongest, "upstream": "normal", **changes}
-        spec = drawn(self.spec)
+        spec = without_file(self.spec)
         inputs = dataclasses.replace(spec.inputs, **settings.pop("inputs", {}))
         return dataclasses.replace(spec, inputs=inputs, **settings)
 
     def sample(
         self, condition: str, spec: Spec, *, shape: Shape | None = None, kink: bool = False
     ) -> Sample | None:
-        """Draw a case and its truth; None where forward cannot be evaluated, or a Jacobian is too large."""
+        """Draw a case and its truth; None where forward cannot be evaluated, or the truth is too large."""
         try:
-            case = draw(spec)
-            if self.is_jacobian and case.terms**2 > MOST_OF_A_JACOBIAN:
+            case = case_of(spec)
+            if self.derivation.kind.order > 1 and case.terms**self.derivation.kind.order > MOST_ELEMENTS:
                 return None
             return dataclasses.replace(self.sample_of(condition, case, kink=kink), shape=shape)
         except Exception:  # what forward refuses is no fault of the derivation
@@ -97,44 +93,44 @@ class Subject:
 
     def sample_of(self, condition: str, case: Case, *, kink: bool = False) -> Sample:
         """Compute the truth of a case, of the kind that the derivation gives."""
-        differentiate = reference.jacobians if self.is_jacobian else reference.plain_autograd
-        return Sample.of(condition, case, differentiate, kink=kink)
+        return Sample.of(condition, case, reference.of_kind(self.derivation.kind), kink=kink)
 
     def compare(
-        self, sample: Sample, check: str, *, verdict: str = "wrong", exact_nan: bool = False
-    ) -> Iterator[Finding]:
-        """Compare the derivation with the truth of a sample, input by input, and note the outcome.
+        self, sample: Sample, check: str, *, verdict: Verdict = "wrong", exact_nan: bool = False
+    ) -> Iterator[Outcome]:
+        """Compare the derivation with the truth of a sample; yield what came out, input by input.
 
         Where the truth is not finite it is no reference, unless `exact_nan` asks for its very NaN.
         """
+        about: dict[str, Any] = {"condition": sample.condition, "shape": sample.shape}
         values = {name: manual.copied(value) for name, value in sample.case.values.items()}
         try:
-            found = manual.call(sample.case, self.derivation, values)
-        except Exception as error:  # whatever a derivation raises is a finding
-            yield Finding(check, f"for {sample.condition} it raises {reason(error)}", verdict=verdict)
+            gradients = manual.call(sample.case, self.derivation, values)
+        except Exception as error:  # whatever a derivation raises is an outcome
+            yield Outcome(check=check, **about, broken=say("raises", reason=reason(error)), verdict=verdict)
             return
         for name in changed(sample.case, values):
-            yield Finding("unchanged_arguments", f"for {sample.condition} {name} is changed by the call")
-        for wrt, gradient in found.items():
-            right = sample.truth[wrt].to(sample.case.device, sample.case.dtype)
-            if compare.mismatch(gradient, right):
-                broken, worst = compare.mismatch_in_words(gradient, right), "invalid"
-            else:
-                broken, worst = self._broken(sample, wrt, gradient, exact_nan), verdict
-            self.outcomes.append(Outcome(check, wrt, not broken, sample.condition, sample.shape))
-            if broken:
-                yield Finding(check, f"for {sample.condition}: {broken}", wrt, worst, compared=True)
+            broken = say("changed_by_call", name=name)
+            yield Outcome(check="unchanged_arguments", condition=sample.condition, broken=broken)
+        for wrt, gradient in gradients.items():
+            outcome = Outcome(check=check, wrt=wrt, **about, verdict=verdict, compared=True)
+            yield self._compared(outcome, sample, gradient, exact_nan)
 
-    def _broken(self, sample: Sample, wrt: str, gradient: Tensor, exact_nan: bool) -> str:
-        """Say what is wrong with a gradient; nothing if it is right."""
-        truth, case = sample.truth[wrt], sample.case
+    def _compared(self, outcome: Outcome, sample: Sample, gradient: Tensor, exact_nan: bool) -> Outcome:
+        """Fill in how near to its bound a gradient comes, and what is wrong with one that is beyond."""
+        truth, case = sample.truth[outcome.wrt], sample.case
+        if mismatch := compare.mismatch(gradient, truth.to(case.device, case.dtype)):
+            broken = say("mismatch", **vars(mismatch))
+            return dataclasses.replace(outcome, broken=broken, verdict="invalid")
         judged = gradient if exact_nan else torch.where(truth.isfinite(), gradient, truth.to(gradient))
-        if sample.allows(wrt, compare.max_abs_error(judged, truth)):
-            return ""
-        bound = sample.bound(wrt)
+        ratio = sample.ratio(outcome.wrt, compare.max_abs_error(judged, truth))
+        if ratio <= 1:
+            return dataclasses.replace(outcome, ratio=ratio)
         upstream = next(iter(case.upstream.values()))
         names = {"dimensions": sample.shape or self.small().shape, "params": case.params}
-        return diagnose(judged, truth, bound, value=case.inputs[wrt], upstream=upstream, **names)
+        value, bound = case.inputs[outcome.wrt], sample.bound(outcome.wrt)
+        broken = diagnose(judged, truth, bound, value=value, upstream=upstream, **names)
+        return dataclasses.replace(outcome, ratio=ratio, broken=broken)
 
 
 def changed(case: Case, values: Mapping[str, Any]) -> Iterator[str]:
@@ -144,7 +140,7 @@ def changed(case: Case, values: Mapping[str, Any]) -> Iterator[str]:
             yield name
 
 
-Run = Callable[[Subject], Iterable[Finding]]
+Run = Callable[[Subject], Iterable[Outcome]]
 
 
 @dataclass(frozen=True)
@@ -152,14 +148,14 @@ class Check:
     """A registered check."""
 
     name: str
-    level: str
+    level: Level
     run: Run
 
 
 registered: dict[str, Check] = {}
 
 
-def check(level: str) -> Callable[[Run], Run]:
+def check(level: Level) -> Callable[[Run], Run]:
     """Register a function as a check that is run from a level on."""
 
     def add(run: Run) -> Run:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from runner.case.spec import draw, draw_edge
+from runner.case.spec import case_of, edge_case
 from runner.checks.subject import Subject, check
-from runner.judge.findings import Finding
+from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 
 REGIMES = {
@@ -25,14 +25,14 @@ KINKS = {"zeros", "ties", "half_zeros"}
 
 
 @check("full")
-def other_values(subject: Subject) -> Iterator[Finding]:
+def other_values(subject: Subject) -> Iterator[Outcome]:
     """Zeros, ties, half zeros, negative, tiny, large and offset values, where inputs are not sampled."""
     for sample in subject.once("values", lambda: list(_samples(subject))):
         yield from subject.compare(sample, "other_values")
 
 
 @check("full")
-def edges(subject: Subject) -> Iterator[Finding]:
+def edges(subject: Subject) -> Iterator[Outcome]:
     """The degenerate cases that the formula states, NaN for NaN."""
     for sample in subject.once("edges", lambda: list(_edges(subject))):
         yield from subject.compare(sample, "edges", exact_nan=True)
@@ -49,7 +49,7 @@ def _samples(subject: Subject) -> Iterator[Sample]:
 
 def _with_all_digits(subject: Subject) -> Sample | None:
     """Divide by 3: inputs are drawn in float32, so what a float32 step inside loses would not show."""
-    case = draw(subject.small()).map(lambda tensor: tensor / 3)
+    case = case_of(subject.small()).map(lambda tensor: tensor / 3)
     try:
         return subject.sample_of("numbers of more digits than float32 has", case)
     except Exception:  # what forward refuses is no fault of the derivation
@@ -60,7 +60,7 @@ def _edges(subject: Subject) -> Iterator[Sample]:
     for name, edge in subject.case.formula.edges.items():
         if edge.raises is None:
             try:
-                case = draw_edge(subject.small(), edge)
+                case = edge_case(subject.small(), edge)
             except ValueError:  # the edge's shape does not fit these hyper-parameters
                 continue
             yield subject.sample_of(f"the edge {name}", case, kink=edge.kink)

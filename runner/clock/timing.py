@@ -1,47 +1,36 @@
 """The clock: manual gradient, autograd and forward, timed in turn on the same upstream gradient."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch.utils.benchmark import Measurement, Timer
 
 from runner.case.case import Case
-from runner.judge import manual
-from runner.judge.reference import Graph
+from runner.formula.derivation import Derivation
+from runner.judge import manual, reference
+from runner.judge.judgement import Times
 from runner.settings import Timing
 
 
-@dataclass(frozen=True)
-class Times:
-    """Medians and interquartile ranges in milliseconds, and how many times as fast as autograd manual is."""
-
-    manual_ms: float
-    manual_iqr_ms: float
-    autograd_ms: float
-    autograd_iqr_ms: float
-    forward_ms: float
-    speedup: float
-
-
-def clock(case: Case, derivation: str, wrt: Sequence[str], graph: Graph, settings: Timing) -> Times:
+def clock(case: Case, derivation: Derivation, wrt: Sequence[str], settings: Timing) -> Times:
     """Time one derivation against autograd on the inputs that it differentiates.
 
-    Forward and saved intermediates are made beforehand; each clock counts the gradient alone, without
-    the checks around it. Rounds of the three alternate, so that all see the same machine.
+    Forward and saved intermediates are made, and arguments picked, beforehand: each clock counts the
+    gradient alone. Rounds of the three alternate, so that all see the same machine.
     """
-    formula = case.formula
-    values = formula.prepare(derivation, case.values)
-    function = formula.library or formula.forward
-    tasks: dict[str, Callable[[], Any]] = {
-        "manual": lambda: formula.differentiate(derivation, values, case.inputs),
-        "autograd": lambda: graph.gradients(wrt),
-        "forward": lambda: formula.apply(function, case.inputs, case.params),
-    }
+    values, graph = case.values, reference.recorded(case)
     with torch.no_grad():
         manual.call(case, derivation, values)  # the first call allocates; it is not what is asked
-        measured = interleaved(tasks, settings)
+        measured = interleaved(
+            {
+                "manual": derivation.bound(values, case.inputs),
+                "autograd": graph.bound(wrt),
+                "forward": partial(case.evaluate_library, case.inputs),
+            },
+            settings,
+        )
     manual_time, autograd_time = measured["manual"], measured["autograd"]
     return Times(
         manual_ms=_ms(manual_time.median),
@@ -49,7 +38,6 @@ def clock(case: Case, derivation: str, wrt: Sequence[str], graph: Graph, setting
         autograd_ms=_ms(autograd_time.median),
         autograd_iqr_ms=_ms(autograd_time.iqr),
         forward_ms=_ms(measured["forward"].median),
-        speedup=float(f"{autograd_time.median / manual_time.median:.3g}"),
     )
 
 
@@ -64,7 +52,7 @@ def interleaved(tasks: Mapping[str, Callable[[], Any]], settings: Timing) -> dic
     for _ in range(settings.rounds):
         for name, timer in timers.items():
             blocks[name].append(timer.timeit(calls[name]))
-    return {name: next(iter(Measurement.merge(found))) for name, found in blocks.items()}
+    return {name: next(iter(Measurement.merge(of_task))) for name, of_task in blocks.items()}
 
 
 def _calls(timer: Timer, seconds: float) -> int:

@@ -8,7 +8,7 @@ import sys
 import traceback
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -25,6 +25,7 @@ from runner.errors import StoppedError, UserError
 
 if TYPE_CHECKING:
     from runner.case.spec import Spec
+    from runner.compare import Verdict
     from runner.sweep.job import Job
 
 REFUSED = (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError, UserError, OSError)
@@ -40,15 +41,16 @@ INTERRUPTED = 130
 class Session(Callback):
     """Follows one command through Hydra: checks its input before a folder exists, notes the folder."""
 
-    folder: Path | None = None
-    fail_on = "suspect_reference"
-    is_new = is_sweep = debug = quiet = False
-    held: ClassVar[ExitStack] = ExitStack()  # the folder of a sweep that one of Hydra's sweepers runs
-    done: ClassVar[set[int] | None] = None  # keys that such a sweep need not run again
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.fail_on: Verdict = "suspect_reference"
+        self.is_new = self.is_sweep = self.debug = self.quiet = False
+        self.held = ExitStack()  # the folder of a sweep that one of Hydra's sweepers runs
+        self.done: set[int] | None = None  # keys that such a sweep need not run again
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse bad input. Hydra takes an exception of a callback for a warning, so this one exits."""
-        Session._note(config, config.hydra.run.dir)
+        self._note(config, config.hydra.run.dir)
         try:
             specification(config)
         except (UserError, OmegaConfBaseException) as error:
@@ -56,42 +58,47 @@ class Session(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the sweep's folder; hold it, where the sweeper is one of Hydra's, which know no ledger."""
-        Session._note(config, config.hydra.sweep.dir)
-        Session.is_sweep = True
+        self._note(config, config.hydra.sweep.dir)
+        self.is_sweep = True
         if config.hydra.runtime.choices["hydra/sweeper"] == "grid":
             return
         from runner.command.session import opened
 
         try:
-            Session.held.enter_context(opened(Path(config.hydra.sweep.dir), config))
+            self.held.enter_context(opened(Path(config.hydra.sweep.dir), config))
         except (UserError, OSError) as error:
             refuse(error)
 
-    @classmethod
-    def rest(cls) -> str:
+    def rest(self) -> str:
         """Say how what was not run yet can be run."""
-        if not cls.is_sweep:
+        if not self.is_sweep:
             return "Nothing was recorded"
-        return f"What is recorded is kept; the same command with hydra.sweep.dir={cls.folder} runs the rest"
+        return f"What is recorded is kept; the same command with hydra.sweep.dir={self.folder} runs the rest"
 
-    @classmethod
-    def discard(cls) -> None:
+    def discard(self) -> None:
         """Remove the folder that this command made, where its points turn out to be bad input."""
         from runner.sweep import ledger
 
         empty = {"multirun.yaml", ledger.NAME, ledger.LOCK}
-        if not (cls.is_new and cls.folder and cls.folder.is_dir()):
+        if not (self.is_new and self.folder and self.folder.is_dir()):
             return
-        if {path.name for path in cls.folder.iterdir()} <= empty:
-            with suppress(UserError), ledger.owned(cls.folder):
-                if not any("key" in record for record in ledger.read(cls.folder)):
-                    shutil.rmtree(cls.folder)
+        if {path.name for path in self.folder.iterdir()} <= empty:
+            with suppress(UserError), ledger.owned(self.folder):
+                if not any("key" in record for record in ledger.read(self.folder)):
+                    shutil.rmtree(self.folder)
 
-    @classmethod
-    def _note(cls, config: DictConfig, folder: str) -> None:
-        cls.folder, cls.fail_on = Path(folder), config.fail_on
-        cls.is_new, cls.is_sweep = not cls.folder.exists(), False
-        cls.debug, cls.quiet = config.debug, config.quiet
+    def _note(self, config: DictConfig, folder: str) -> None:
+        self.folder, self.fail_on = Path(folder), config.fail_on
+        self.is_new, self.is_sweep = not self.folder.exists(), False
+        self.debug, self.quiet = config.debug, config.quiet
+
+
+_session = Session()
+
+
+def followed() -> Session:
+    """Return the command that is under way; Hydra calls its methods by the name in `conf/config.yaml`."""
+    return _session
 
 
 def specification(config: DictConfig) -> "Spec":
@@ -134,15 +141,15 @@ def _one_of_many(config: DictConfig, folder: Path, index: int, overrides: list[s
     from runner.sweep.job import Job, refusal
     from runner.sweep.plan import done, number
 
-    if Session.done is None:
-        Session.done = done(folder, retry=config.sweep.retry)
+    if followed().done is None:
+        followed().done = done(folder, retry=config.sweep.retry)
     try:
         spec = specification(config)
     except UserError as error:
         experiment = HydraConfig.get().runtime.choices.get("experiment") or ""
         ledger.append(folder, refusal(index, overrides, experiment, str(config.formula), error))
         return
-    if number(spec.key) not in Session.done:
+    if number(spec.key) not in (followed().done or ()):
         _record(folder, Job(index, overrides, spec), config.limits.timeout_s)
 
 
@@ -163,40 +170,42 @@ def main() -> NoReturn:
     if line := os.environ.get("COMP_LINE"):  # Hydra's completion knows neither `python -m` nor commands
         typed = re.compile(r"^\s*(\S*python\S* -m runner|\S*handgrad( run)?)\b")
         os.environ["COMP_LINE"] = typed.sub("handgrad", line)
-    Session.folder = Session.done = None
+    global _session
+    session = _session = Session()
     gc.disable()  # imports make many objects and free none; `task` turns it on again
     register_with_hydra()
     app = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
-        with Session.held:
+        with session.held:
             app()
     except StoppedError as error:
         with suppress(OSError):  # the disk may be full
             conclude()
-        print(f"error: {error}. {Session.rest()}", file=sys.stderr)
+        print(f"error: {error}. {session.rest()}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except REFUSED as error:
         refuse(error)
     except KeyboardInterrupt:
         conclude()
-        print(f"interrupted. {Session.rest()}", file=sys.stderr)
+        print(f"interrupted. {session.rest()}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     sys.exit(conclude())
 
 
 def conclude() -> int:
     """Make the report from the ledger, print it, and return the exit status."""
-    if Session.folder is None or not Session.folder.is_dir():
+    session = followed()
+    if session.folder is None or not session.folder.is_dir():
         return 0
     from runner.report import publish
 
-    return publish(Session.folder, Session.fail_on, quiet=Session.quiet)
+    return publish(session.folder, session.fail_on, quiet=session.quiet)
 
 
 def refuse(error: Exception) -> NoReturn:
     """Print one message and exit with status 2; the traceback only for --debug."""
-    if Session.debug or "debug=true" in sys.argv:
+    if followed().debug or "debug=true" in sys.argv:
         traceback.print_exception(error)
-    Session.discard()
+    followed().discard()
     print(f"error: {explained(error)}", file=sys.stderr)
     sys.exit(BAD_INPUT)

@@ -13,8 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner.command.compose import axes, specifier
 from runner.sweep import ledger
-from runner.sweep.execute import Execution, Observe, execute
+from runner.sweep.execute import Observe, execute
+from runner.sweep.execution import Execution
 from runner.sweep.grid import Grid
+from runner.sweep.job import code_of_judge
 from runner.sweep.ledger import Ledger
 from runner.sweep.plan import Plan, plan, validated
 
@@ -31,11 +33,11 @@ def sweep(loader: Any, master: DictConfig, arguments: Sequence[str], watch: Watc
     grid = Grid(axes(loader, arguments))
     execution = Execution(master.workers, master.cluster, master.threads, **master.limits)
     specify = specifier(loader, master, grid)
-    keys = validated(grid, specify)
+    identities = validated(grid, specify)
     folder = Path(master.hydra.sweep.dir)
     with opened(folder, master) as records:
         OmegaConf.save(master, folder / "multirun.yaml")
-        chosen = plan(grid, specify, keys, folder, retry=master.sweep.retry)
+        chosen = plan(grid, specify, identities, folder, retry=master.sweep.retry)
         with watch(chosen) as observe:
             execute(chosen.jobs(), records, execution, observe)
 
@@ -56,6 +58,7 @@ def _beginning(master: DictConfig) -> Mapping[str, Any]:
     return {
         "event": "sweep",
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "code": code_of_judge(),
         "pid": os.getpid(),
         "host": platform.node(),
         "arguments": list(master.hydra.overrides.task),

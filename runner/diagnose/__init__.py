@@ -1,9 +1,10 @@
-"""Says in words what is wrong with a gradient, where that can be told for certain.
+"""Says what is wrong with a gradient, where that can be told for certain.
 
-A hypothesis is a function of the Evidence that returns a sentence, or None. It speaks only if it explains
+A hypothesis is a function of the Evidence that returns a Statement, or None. It speaks only if it explains
 all of the difference to within the bound: every element that it claims, with every other one right, and
-with more agreement than it has free numbers to fit. Sentences state facts of the numbers at hand. One
-file of this package holds the hypotheses of one kind; `HYPOTHESES` orders them, the simplest first.
+with more agreement than it has free numbers to fit. Statements are facts of the numbers at hand, whose
+sentences stand in `sentences.py`. One file of this package holds the hypotheses of one kind; `HYPOTHESES`
+orders them, the simplest first.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,10 +13,12 @@ from typing import Any
 from torch import Tensor
 
 from runner.diagnose.evidence import Evidence, magnitude
+from runner.diagnose.figures import counts, worst
 from runner.diagnose.order import of_another_input, permuted, shuffled
 from runner.diagnose.region import nonfinite, only_there
 from runner.diagnose.scale import clipped, factor, factor_along_an_axis, signs, upstream_left_out
 from runner.diagnose.shape import mismatch
+from runner.diagnose.statement import Statement, say, sentence
 from runner.diagnose.summary import summarise
 from runner.diagnose.terms import (
     nothing_computed,
@@ -26,13 +29,10 @@ from runner.diagnose.terms import (
     symmetric_part,
     upstream_handed_on,
 )
-from runner.diagnose.words import instead, listed, of_all
 
-__all__ = ["UNEXPLAINED", "diagnose", "summarise"]
+__all__ = ["Statement", "diagnose", "say", "sentence", "summarise"]
 
-UNEXPLAINED = "no simple explanation"
-
-HYPOTHESES: tuple[Callable[[Evidence], str | None], ...] = (
+HYPOTHESES: tuple[Callable[[Evidence], Statement | None], ...] = (
     mismatch,
     nonfinite,
     nothing_computed,
@@ -64,7 +64,7 @@ def diagnose(
     dimensions: Mapping[str, int | list[int]] | None = None,
     params: Mapping[str, Any] | None = None,
     others: Mapping[str, Tensor] | None = None,
-) -> str:
+) -> Statement:
     """Return what explains a wrong gradient to within `bound`, with figures, or that nothing simple does.
 
     `value` is the input, of the truth's shape; `upstream` the upstream gradient, of any shape;
@@ -74,18 +74,17 @@ def diagnose(
     names = {**(dimensions or {}), **(params or {})}
     evidence = Evidence.of(gradient, truth, bound, value, upstream, names, others or {})
     if evidence.same_shape and not evidence.wrong.any():
-        return _right(evidence)
-    found = (hypothesis(evidence) for hypothesis in HYPOTHESES)
-    return next((sentence for sentence in found if sentence), None) or _unexplained(evidence)
+        return _within(evidence)
+    statements = (hypothesis(evidence) for hypothesis in HYPOTHESES)
+    return next(filter(None, statements), None) or _unexplained(evidence)
 
 
-def _right(evidence: Evidence) -> str:
+def _within(evidence: Evidence) -> Statement:
     error = magnitude(evidence.difference)
     if error <= evidence.bound:
-        return f"every element is within the bound of {evidence.bound:.3g}"
-    return f"beyond the bound by rounding errors only: {error:.3g} against {evidence.bound:.3g}"
+        return say("within_bound", bound=evidence.bound)
+    return say("rounding_only", error=error, bound=evidence.bound)
 
 
-def _unexplained(evidence: Evidence) -> str:
-    differ = of_all(evidence.count, evidence.truth.numel())
-    return f"{UNEXPLAINED}: {differ} differ, the worst at {listed(evidence)}{instead(evidence)}"
+def _unexplained(evidence: Evidence) -> Statement:
+    return say("unexplained", **counts(evidence), **worst(evidence))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from runner.diagnose import words
+from runner.diagnose.statement import Statement, say
 
 TILES = (2, 4, 8, 16, 32, 64, 128, 256)
 MOST_SLICES = 4  # that are listed by number
@@ -19,19 +19,20 @@ class Region:
     `rarity` is the log10 of how many choices of as many elements there must be for this to mean anything.
     """
 
-    name: str
+    statement: Statement
     mask: Tensor
     rarity: float
 
 
 def blocks(chosen: Tensor, live: Tensor) -> Iterator[Region]:
-    """Yield, by name, the regions of places that a choice of elements could fill."""
+    """Yield the regions of places that a choice of elements could fill."""
     if not chosen.ndim:
         return
     ranges = [_range(chosen, axis) for axis in range(chosen.ndim)]
     parts = [stop - start for start, stop in ranges]
     cuts = sum(size < n for size, n in zip(parts, chosen.shape, strict=True))
-    yield Region(_block_name(ranges, chosen), _block(chosen, ranges), 0 if max(parts) == 1 else 1 + cuts)
+    rarity = 0 if max(parts) == 1 else 1 + cuts
+    yield Region(_where(ranges, chosen), _block(chosen, ranges), rarity)
     for axis in range(chosen.ndim):
         yield from _slices(chosen, axis)
     yield from _outside(chosen, live)
@@ -56,31 +57,33 @@ def _block(chosen: Tensor, ranges: list[tuple[int, int]]) -> Tensor:
     return inside
 
 
-def _block_name(ranges: list[tuple[int, int]], chosen: Tensor) -> str:
+def _where(ranges: list[tuple[int, int]], chosen: Tensor) -> Statement:
     if chosen.numel() > 1 and all(stop - start == 1 for start, stop in ranges) and chosen.ndim > 1:
-        return f"at {words.place([start for start, _ in ranges])}"
+        return say("at", index=[start for start, _ in ranges])
     parts = [
         _part(start, stop, n, axis)
         for axis, ((start, stop), n) in enumerate(zip(ranges, chosen.shape, strict=True))
         if stop - start < n
     ]
-    return f"in {words.joined(parts, 'and')}" if parts else "everywhere"
+    return say("in_block", ranges=parts) if parts else say("everywhere")
 
 
-def _part(start: int, stop: int, n: int, axis: int) -> str:
-    """Return `the last 3 of 35 along axis 0 (35 mod 4, 8, 16 or 32)`."""
+def _part(start: int, stop: int, n: int, axis: int) -> Statement:
+    """Say `the last 3 of 35 along axis 0 (35 mod 4, 8, 16 or 32)`."""
     count = stop - start
     if stop == n:
-        tiles = [str(tile) for tile in TILES if tile < n and n % tile == count]
-        tail = f" ({count} = {n} mod {words.joined(tiles, 'or')})" if tiles else ""
-        return f"the last {_number(count)}of {n} along axis {axis}{tail}"
+        return say("last_slices", count=count, n=n, axis=axis, tiles=_tiles(count, n))
     if start == 0:
-        return f"the first {_number(count)}of {n} along axis {axis}"
-    return f"[{start}] along axis {axis}" if count == 1 else f"[{start}:{stop}] along axis {axis}"
+        return say("first_slices", count=count, n=n, axis=axis)
+    if count == 1:
+        return say("one_slice", start=start, axis=axis)
+    return say("slice_range", start=start, stop=stop, axis=axis)
 
 
-def _number(count: int) -> str:
-    return f"{count} " if count > 1 else ""
+def _tiles(count: int, n: int) -> Statement | None:
+    """Say which tiles leave so many elements over."""
+    fitting = [tile for tile in TILES if tile < n and n % tile == count]
+    return say("rest_of_tiles", count=count, n=n, sizes=fitting) if fitting else None
 
 
 def _slices(chosen: Tensor, axis: int) -> Iterator[Region]:
@@ -95,31 +98,30 @@ def _slices(chosen: Tensor, axis: int) -> Iterator[Region]:
     size[axis] = n
     region = _along(chosen, axis).reshape(size).expand(chosen.shape)
     if len(places) > 2 and places == list(range(places[0], n, 2)):
-        yield Region(f"in every second slice along axis {axis}, from [{places[0]}]", region, 3)
+        yield Region(say("every_second", axis=axis, start=places[0]), region, 3)
     elif len(places) <= MOST_SLICES:
-        listed = words.joined((f"[{i}]" for i in places), "and")
-        yield Region(f"in {listed} along axis {axis}", region, 3)
+        yield Region(say("in_slices", places=places, axis=axis), region, 3)
 
 
 def _outside(chosen: Tensor, live: Tensor) -> Iterator[Region]:
     """Yield all but a block that begins at the origin: the tails along several axes."""
-    right = live & ~chosen
-    if chosen.ndim < 2 or not right.any():
+    others = live & ~chosen
+    if chosen.ndim < 2 or not others.any():
         return
-    ranges = [(0, _range(right, axis)[1]) for axis in range(chosen.ndim)]
+    ranges = [(0, _range(others, axis)[1]) for axis in range(chosen.ndim)]
     parts = [
         _part(stop, n, n, axis)
         for axis, ((_, stop), n) in enumerate(zip(ranges, chosen.shape, strict=True))
         if stop < n
     ]
     if len(parts) > 1:
-        yield Region(f"in {words.joined(parts, 'or')}", ~_block(chosen, ranges), 3)
+        yield Region(say("outside_block", ranges=parts), ~_block(chosen, ranges), 3)
 
 
 def _triangles(chosen: Tensor) -> Iterator[Region]:
     ones = torch.ones_like(chosen)
     diagonal = ones.tril() & ones.triu()
-    yield Region("on the diagonal", diagonal, 2)
-    yield Region("off the diagonal", ~diagonal, 2)
-    yield Region("above the diagonal", ones.triu(1), 2)
-    yield Region("below the diagonal", ones.tril(-1), 2)
+    yield Region(say("on_diagonal"), diagonal, 2)
+    yield Region(say("off_diagonal"), ~diagonal, 2)
+    yield Region(say("above_diagonal"), ones.triu(1), 2)
+    yield Region(say("below_diagonal"), ones.tril(-1), 2)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CERTAIN = 6.0  # decimal digits of agreement beyond what a hypothesis can fit
+CERTAIN = 6.0  # decimal digits of agreement beyond what a hypothesis can fit: one coincidence in a million
 SAMPLE = 4096  # elements that are looked at where any would do
 MARGIN = 10.0  # a number is told from zero where it is so many tolerances large
 
@@ -88,17 +88,17 @@ class Evidence:
         """How many elements are wrong."""
         return int(self.wrong.sum())
 
-    def agree(self, found: Tensor, expected: Tensor, factor: float = 1.0) -> bool:
+    def agree(self, actual: Tensor, expected: Tensor, factor: float = 1.0) -> bool:
         """Tell whether two tensors are equal to within the tolerance, of an error that grew by a factor."""
-        if found.shape != expected.shape:
+        if actual.shape != expected.shape:
             return False
         limit = self.tolerance * max(1.0, abs(factor))
-        pairs = ((few(found), few(expected)), (found, expected))  # a few are mostly enough to tell
+        pairs = ((few(actual), few(expected)), (actual, expected))  # a few are mostly enough to tell
         return all(bool(((a - b).abs() <= limit).all()) for a, b in pairs)
 
-    def may_be_proportional(self, found: Tensor, expected: Tensor) -> bool:
+    def may_be_proportional(self, actual: Tensor, expected: Tensor) -> bool:
         """Tell whether the largest of a few numbers gives a factor that holds for the others."""
-        a, b = few(found).flatten(), few(expected).flatten()
+        a, b = few(actual).flatten(), few(expected).flatten()
         top = int(b.abs().argmax()) if b.numel() else 0
         if not b.numel() or not b[top].abs() > MARGIN * self.tolerance:
             return True

@@ -1,70 +1,77 @@
 """Hypotheses on order: the right numbers in the wrong places."""
 
 from collections.abc import Iterator, Sequence
-from itertools import permutations
+from itertools import combinations, islice, permutations
 
 import torch
 from torch import Tensor
 
-from runner.diagnose import words
 from runner.diagnose.evidence import Evidence
 from runner.diagnose.factors import relation
+from runner.diagnose.figures import counts
+from runner.diagnose.statement import Statement, say
 
 MOST_AXES = 4  # of which every permutation is tried
+MOST_WAYS = 3
 
 
 def rearrangements(axes: int) -> Iterator[tuple[int, ...]]:
     """Yield every order of the axes but their own; for many axes, only exchanges of two."""
-    own = tuple(range(axes))
+    unchanged = tuple(range(axes))
     if axes <= MOST_AXES:
-        yield from (order for order in permutations(own) if order != own)
+        yield from (order for order in permutations(unchanged) if order != unchanged)
         return
-    for i in own:
-        for j in own[i + 1 :]:
-            yield tuple(j if a == i else i if a == j else a for a in own)
+    for i, j in combinations(unchanged, 2):
+        yield tuple(j if a == i else i if a == j else a for a in unchanged)
 
 
-def how(order: Sequence[int]) -> str:
-    """Return `transposed`, or the order of the axes where there are more than two."""
-    return "transposed" if len(order) == 2 else f"transposed (its axes in the order {list(order)})"
+def transposition(order: Sequence[int]) -> Statement:
+    """Say `transposed`, with the order of the axes where there are more than two."""
+    return say("transposed") if len(order) == 2 else say("permuted", order=list(order))
 
 
-def permuted(evidence: Evidence) -> str | None:
+def permuted(evidence: Evidence) -> Statement | None:
     """Say how the gradient's axes are permuted, flipped or shifted."""
     if not evidence.certain(evidence.truth[evidence.wrong]):
         return None
-    found: list[str] = []
+    ways = list(islice(_ways(evidence), MOST_WAYS))
+    return say("rearranged", ways=ways) if ways else None
+
+
+def _ways(evidence: Evidence) -> Iterator[Statement]:
+    """Yield every move, with a factor perhaps, that makes the gradient of the truth."""
     for move, moved in _moves(evidence.truth):
-        if bool(((moved - evidence.truth).abs() > evidence.tolerance).any()):
-            apart = relation(evidence, evidence.gradient, moved)
-            found += [move + apart] if apart is not None else []
-    return f"the right numbers, {words.joined(found[:3], 'or')}" if found else None
+        if not bool(((moved - evidence.truth).abs() > evidence.tolerance).any()):
+            continue
+        if factor := relation(evidence, evidence.gradient, moved):
+            yield say("way", move=move, apart=factor.apart)
 
 
-def _moves(truth: Tensor) -> Iterator[tuple[str, Tensor]]:
+def _moves(truth: Tensor) -> Iterator[tuple[Statement, Tensor]]:
     for order in rearrangements(truth.ndim):
         turned = truth.permute(order)
         if turned.shape == truth.shape:
-            yield how(order), turned
+            yield transposition(order), turned
         elif truth.ndim > 1:
-            yield f"{how(order)} and read into shape {words.shape(truth.shape)}", turned.reshape(truth.shape)
+            read = say("read_into", move=transposition(order), shape=list(truth.shape))
+            yield read, turned.reshape(truth.shape)
     for axis, n in enumerate(truth.shape):
         if n > 1:
-            yield f"flipped along axis {axis}", truth.flip(axis)
-            yield f"shifted by 1 along axis {axis}", truth.roll(1, axis)
+            yield say("flipped", axis=axis), truth.flip(axis)
+            yield say("shifted", by=1, axis=axis), truth.roll(1, axis)
         if n > 2:
-            yield f"shifted by -1 along axis {axis}", truth.roll(-1, axis)
+            yield say("shifted", by=-1, axis=axis), truth.roll(-1, axis)
 
 
-def of_another_input(evidence: Evidence) -> str | None:
+def of_another_input(evidence: Evidence) -> Statement | None:
     """Tell which other input the gradient belongs to, so that two of them are exchanged."""
-    for name, other in evidence.others.items():
+    for wrt, other in evidence.others.items():
         if other.isfinite().all() and evidence.certain(other) and evidence.agree(evidence.gradient, other):
-            return f"it is the gradient by {name}"
+            return say("of_another_input", wrt=wrt)
     return None
 
 
-def shuffled(evidence: Evidence) -> str | None:
+def shuffled(evidence: Evidence) -> Statement | None:
     """Say that every number is right, and none of the moved ones in its place."""
     g, t, wrong = evidence.gradient, evidence.truth, evidence.wrong
     moved = t[wrong]
@@ -77,5 +84,5 @@ def shuffled(evidence: Evidence) -> str | None:
         return None
     if evidence.count == 2:
         one, other = torch.nonzero(wrong).tolist()
-        return f"elements {words.place(one)} and {words.place(other)} are swapped"
-    return f"the right numbers in other places: {words.of_all(evidence.count, t.numel())} have moved"
+        return say("swapped", one=one, other=other)
+    return say("shuffled", **counts(evidence))

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from runner.diagnose import factors, words
+from runner.diagnose import factors
 from runner.diagnose.evidence import MARGIN, Evidence, magnitude
-from runner.diagnose.region import where
+from runner.diagnose.figures import counts, extremes, worst
+from runner.diagnose.region import place_of_wrong
+from runner.diagnose.statement import Statement, say
 
 
-def factor(evidence: Evidence) -> str | None:
+def factor(evidence: Evidence) -> Statement | None:
     """Off by one factor everywhere, named where it has a name."""
     g, t = evidence.gradient, evidence.truth
     if not magnitude(t) > MARGIN * evidence.tolerance:
@@ -18,16 +20,21 @@ def factor(evidence: Evidence) -> str | None:
     c = factors.fitted(g, t)
     if not c or not evidence.agree(g, c * t, c):
         return None
-    constant = _constant(evidence, t)  # one number, of which many a fraction would be right
-    named = factors.name(evidence, c, t, levels=1 if constant else 3)
-    if constant:
-        same = words.instead(evidence) if t.numel() == 1 else f"every element is {words.instead(evidence)}"
-        return f"{same}: a factor of {named or factors.in_figures(c)}"
-    if not named and not _proves_a_factor(evidence):
-        return None
-    if named and named.split()[0] == "-1":
-        return f"the sign is wrong: the gradient is -1 times the truth{named[2:]}"
-    return f"off by a factor of {named or f'{c:.9g}, which has no simple name'}"
+    if _constant(evidence, t):
+        return _factor_of_one_number(evidence, c)
+    recognised = factors.recognised(evidence, c, t)
+    if not recognised:
+        return say("off_by_unnamed", value=c) if _proves_a_factor(evidence) else None
+    if recognised.value == -1:
+        return say("wrong_sign", named=recognised.named)
+    return say("off_by_factor", factor=recognised.statement)
+
+
+def _factor_of_one_number(evidence: Evidence, c: float) -> Statement:
+    """Compare the number itself, of which many a fraction would be right: only the simplest has names."""
+    recognised = factors.recognised(evidence, c, evidence.truth, levels=1) or factors.Factor(c)
+    name = "one_number" if evidence.truth.numel() == 1 else "constant"
+    return say(name, **worst(evidence), factor=recognised.statement)
 
 
 def _constant(evidence: Evidence, tensor: Tensor) -> bool:
@@ -44,7 +51,7 @@ def _proves_a_factor(evidence: Evidence) -> bool:
     return evidence.certain(evidence.truth, free=1)
 
 
-def upstream_left_out(evidence: Evidence) -> str | None:
+def upstream_left_out(evidence: Evidence) -> Statement | None:
     """Right once it is multiplied, or divided, by the upstream gradient or the input."""
     g, t = evidence.gradient, evidence.truth
     if not (evidence.certain(t[evidence.wrong]) and evidence.certain(g[evidence.wrong])):
@@ -52,37 +59,36 @@ def upstream_left_out(evidence: Evidence) -> str | None:
     for name, tensor in spread(evidence):
         if _constant(evidence, tensor):
             continue
-        for verb, found, right in (("multiplied", g * tensor, t), ("divided", g, t * tensor)):
-            apart = factors.relation(evidence, found, right)
-            if apart is not None:
-                return f"{verb} by {name}, element by element, the gradient is right{apart}"
+        for operation, actual, expected in (("multiplied", g * tensor, t), ("divided", g, t * tensor)):
+            if remaining := factors.relation(evidence, actual, expected):
+                return say("tensor_left_out", operation=operation, tensor=name, apart=remaining.apart)
     return None
 
 
 def spread(evidence: Evidence) -> Iterator[tuple[str, Tensor]]:
     """Yield input and upstream, by name, in the gradient's shape: what has one number a row is repeated."""
     if evidence.value is not None:
-        yield "the input", evidence.value
+        yield "input", evidence.value
     size, upstream = evidence.truth.shape, evidence.upstream
     if upstream is None or upstream.numel() < 2:
         return
     if upstream.shape == size[: upstream.ndim] and upstream.ndim < len(size):
         upstream = upstream.reshape(*upstream.shape, *(1,) * (len(size) - upstream.ndim))
     try:
-        yield "the upstream gradient", upstream.expand(size)
+        yield "upstream gradient", upstream.expand(size)
     except RuntimeError:  # of a shape that says nothing about single elements
         return
 
 
-def signs(evidence: Evidence) -> str | None:
+def signs(evidence: Evidence) -> Statement | None:
     """Right in size, of the wrong sign in some elements."""
     g, t, wrong = evidence.gradient, evidence.truth, evidence.wrong
     if not evidence.agree(g.abs(), t.abs()) or not evidence.certain(t[wrong]):
         return None
-    return f"right in size, of the wrong sign in {words.of_all(evidence.count, t.numel())}{where(evidence)}"
+    return say("wrong_signs", **counts(evidence), place=place_of_wrong(evidence))
 
 
-def clipped(evidence: Evidence) -> str | None:
+def clipped(evidence: Evidence) -> Statement | None:
     """Cut off at a size: the truth, clamped."""
     g, t, wrong = evidence.gradient, evidence.truth, evidence.wrong
     limit = float(g.abs().amax())
@@ -90,42 +96,42 @@ def clipped(evidence: Evidence) -> str | None:
         return None
     if not evidence.agree(g, t.clamp(-limit, limit)) or not evidence.certain_each(g[wrong][1:]):
         return None
-    return f"clipped at {limit:.6g} in size: {words.of_all(evidence.count, t.numel())} are larger"
+    return say("clipped", limit=limit, **counts(evidence))
 
 
-def factor_along_an_axis(evidence: Evidence) -> str | None:
+def factor_along_an_axis(evidence: Evidence) -> Statement | None:
     """Off by a factor that changes along one axis only, or along all but one."""
     if evidence.truth.ndim < 2:
         return None
     for axis in range(evidence.truth.ndim):
         others = [a for a in range(evidence.truth.ndim) if a != axis]
-        if found := _factors(evidence, others):
-            return f"off by a factor that changes along axis {axis} only: {words.signed(found[0])}"
+        if (along := _factors(evidence, others)) is not None:
+            return say("factor_changes", axis=axis, factors=extremes(along))
     for axis in range(evidence.truth.ndim):
-        if found := _factors(evidence, [axis]):
-            return f"off by a factor that is constant along axis {axis}: {words.signed(found[0])}"
+        if (across := _factors(evidence, [axis])) is not None:
+            return say("factor_constant", axis=axis, factors=extremes(across))
     return None
 
 
-def _factors(evidence: Evidence, axes: list[int]) -> list[Tensor]:
+def _factors(evidence: Evidence, axes: list[int]) -> Tensor | None:
     """Fit one factor to every group of elements that differ in their place along these axes alone.
 
-    Empty unless the factors explain everything, and every factor but 1 met two numbers or more.
+    None unless the factors explain everything, and every factor but 1 met two numbers or more.
     """
     g, t = groups(evidence.gradient, axes), groups(evidence.truth, axes)
     norm = t.square().sum(-1)
     if len(t) < 2 or t.shape[-1] < 2:
-        return []
+        return None
     c = torch.where(norm > 0, (g * t).sum(-1) / norm.where(norm > 0, 1), 1)
     if not evidence.agree(g, c[:, None] * t, float(c.abs().amax())):
-        return []
+        return None
     sizes = t.abs()
     large = sizes > MARGIN * evidence.tolerance
     spans = sizes.amax(-1) - sizes.where(large, torch.inf).amin(-1)
     fitted = large.any(-1)
     if not bool((spans > MARGIN * evidence.tolerance)[fitted].all()):
-        return []
-    return [c[fitted]] if evidence.certain(t[fitted], free=int(fitted.sum())) else []
+        return None
+    return c[fitted] if evidence.certain(t[fitted], free=int(fitted.sum())) else None
 
 
 def groups(tensor: Tensor, axes: list[int]) -> Tensor:

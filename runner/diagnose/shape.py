@@ -6,30 +6,28 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from runner.diagnose import words
 from runner.diagnose.evidence import Evidence
 from runner.diagnose.factors import relation
-from runner.diagnose.order import how, of_another_input, rearrangements
+from runner.diagnose.order import of_another_input, rearrangements, transposition
+from runner.diagnose.statement import Statement, say
 
 
-def mismatch(evidence: Evidence) -> str | None:
+def mismatch(evidence: Evidence) -> Statement | None:
     """Say what turns a gradient of the wrong shape into the right one, if anything does."""
     if evidence.same_shape:
         return None
-    found, right = words.shape(evidence.gradient.shape), words.shape(evidence.truth.shape)
-    start = f"shape {found} instead of {right}"
-    if not evidence.gradient.isfinite().all() or not evidence.truth.isfinite().all():
-        return start
-    if not evidence.truth.numel() or not evidence.gradient.numel():
-        return start
+    both = (evidence.gradient, evidence.truth)
+    gradient, truth = (list(tensor.shape) for tensor in both)
+    if not all(tensor.numel() and tensor.isfinite().all() for tensor in both):
+        return say("wrong_shape", gradient=gradient, truth=truth)
     if explanation := next(_explanations(evidence), None):
-        return f"{start}: {explanation}"
-    return f"{start}; no simple explanation: neither transposed nor summed is it the right gradient"
+        return say("wrong_shape_explained", gradient=gradient, truth=truth, explanation=explanation)
+    return say("wrong_shape_unexplained", gradient=gradient, truth=truth)
 
 
-def _explanations(evidence: Evidence) -> Iterator[str]:
-    if other := of_another_input(evidence):
-        yield other
+def _explanations(evidence: Evidence) -> Iterator[Statement]:
+    if exchanged := of_another_input(evidence):
+        yield exchanged
     yield from _same_numbers(evidence)
     yield from _transposed(evidence)
     yield from _not_summed(evidence)
@@ -37,53 +35,50 @@ def _explanations(evidence: Evidence) -> Iterator[str]:
     yield from _summed(evidence)
 
 
-def _same_numbers(evidence: Evidence) -> Iterator[str]:
+def _same_numbers(evidence: Evidence) -> Iterator[Statement]:
     g, t = evidence.gradient, evidence.truth
     if g.numel() != t.numel():
         return
     without_ones = [n for n in g.shape if n != 1] == [n for n in t.shape if n != 1]
-    apart = relation(evidence, g.reshape(t.shape), t) if _telling(evidence) or without_ones else None
-    if apart is not None:
-        what = "dimensions of size 1 apart" if without_ones else "reshaped"
-        yield f"the numbers are right{apart}, {what}"
+    factor = relation(evidence, g.reshape(t.shape), t) if _telling(evidence) or without_ones else None
+    if factor:
+        yield say("squeezed" if without_ones else "reshaped", apart=factor.apart)
 
 
-def _transposed(evidence: Evidence) -> Iterator[str]:
+def _transposed(evidence: Evidence) -> Iterator[Statement]:
     g, t = evidence.gradient, evidence.truth
     if g.ndim != t.ndim or not _telling(evidence):
         return
     for order in rearrangements(t.ndim):
-        apart = relation(evidence, g, t.permute(order))
-        if apart is not None:
-            yield f"the right gradient{apart}, {how(order)}"
+        if factor := relation(evidence, g, t.permute(order)):
+            yield say("right_once_moved", apart=factor.apart, move=transposition(order))
 
 
-def _not_summed(evidence: Evidence) -> Iterator[str]:
+def _not_summed(evidence: Evidence) -> Iterator[Statement]:
     g, t = evidence.gradient, evidence.truth
     dims = _broadcast(tuple(t.shape), tuple(g.shape))
     if not dims:
         return
-    apart = relation(evidence, g.sum_to_size(t.shape), t)
-    if apart is not None:
-        yield f"the sum over {words.axes(dims)} is missing; with it the gradient is right{apart}"
+    if factor := relation(evidence, g.sum_to_size(t.shape), t):
+        yield say("sum_missing", axes=dims, apart=factor.apart)
 
 
-def _not_repeated(evidence: Evidence) -> Iterator[str]:
+def _not_repeated(evidence: Evidence) -> Iterator[Statement]:
     g, t = evidence.gradient, evidence.truth
-    if dims := _broadcast(tuple(g.shape), tuple(t.shape)):
-        apart = relation(evidence, g.expand(t.shape), t)
-        if apart is not None:
-            yield f"repeated along {words.axes(dims)} the gradient is right{apart}"
+    dims = _broadcast(tuple(g.shape), tuple(t.shape))
+    if not dims:
+        return
+    if factor := relation(evidence, g.expand(t.shape), t):
+        yield say("not_repeated", axes=dims, apart=factor.apart)
 
 
-def _summed(evidence: Evidence) -> Iterator[str]:
+def _summed(evidence: Evidence) -> Iterator[Statement]:
     """Look for a sum or mean of the truth over axes that the input has."""
     g, t = evidence.gradient, evidence.truth
-    for dims, what, reduced in reductions(t):
-        candidates = [reduced, reduced.sum(dims)]
-        for candidate in candidates:
+    for dims, reduction, reduced in reductions(t):
+        for candidate in (reduced, reduced.sum(dims)):
             if candidate.shape == g.shape and evidence.agree(g, candidate) and evidence.certain(candidate):
-                yield f"it is the {what} of the right gradient over {words.axes(dims)}"
+                yield say("reduction_of_right", reduction=reduction, axes=list(dims))
 
 
 def _broadcast(small: tuple[int, ...], large: tuple[int, ...]) -> list[int]:

@@ -1,9 +1,9 @@
-"""Puts the verdicts on several gradients, conditions and shapes into one sentence."""
+"""Puts the verdicts on several gradients, conditions and shapes into one statement."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from runner.diagnose.words import joined
+from runner.diagnose.statement import Statement, say
 
 Shape = Mapping[str, int | list[int]]
 MOST_RULES = 3
@@ -15,67 +15,54 @@ def summarise(
     inputs: Mapping[str, bool] | None = None,
     conditions: Mapping[str, bool] | None = None,
     shapes: Sequence[tuple[Shape, bool]] = (),
-) -> str:
-    """Return what tells the right from the wrong ones; "" where nothing is wrong, or nothing right.
+) -> Statement | None:
+    """Say what tells the right from the wrong ones; None where nothing is wrong, or nothing right.
 
     `inputs` says of each gradient whether it is right; `conditions` the same of circumstances, named as
     they read after "wrong only for" (`a non-contiguous input`, `ties`); `shapes` of dimensions by name.
     """
-    sentences = (_inputs(inputs or {}), _conditions(conditions or {}), _shapes(list(shapes)))
-    return "; ".join(sentence for sentence in sentences if sentence)
+    parts = (_some("some_inputs", inputs), _some("some_conditions", conditions), _shapes(shapes))
+    statements = list(filter(None, parts))
+    return say("several", statements=statements) if len(statements) > 1 else next(iter(statements), None)
 
 
-def _inputs(inputs: Mapping[str, bool]) -> str:
-    right, wrong = _parted(inputs)
-    if not right or not wrong:
-        return ""
-    verb = "is" if len(right) == 1 else "are"
-    return f"{joined(right, 'and')} {verb} right, only {joined(wrong, 'and')} {_be(wrong)} wrong"
-
-
-def _conditions(conditions: Mapping[str, bool]) -> str:
-    right, wrong = _parted(conditions)
-    if not right or not wrong:
-        return ""
-    return f"wrong only for {joined(wrong, 'and')} (right for {joined(right, 'and')})"
+def _some(name: str, verdicts: Mapping[str, bool] | None) -> Statement | None:
+    right, wrong = _parted(verdicts or {})
+    return say(name, right=right, wrong=wrong) if right and wrong else None
 
 
 def _parted(verdicts: Mapping[str, bool]) -> tuple[list[str], list[str]]:
     return [n for n, right in verdicts.items() if right], [n for n, right in verdicts.items() if not right]
 
 
-def _be(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
-
-
-def _shapes(shapes: Sequence[tuple[Shape, bool]]) -> str:
+def _shapes(shapes: Sequence[tuple[Shape, bool]]) -> Statement | None:
     right = [_flat(shape) for shape, verdict in shapes if verdict]
     wrong = [_flat(shape) for shape, verdict in shapes if not verdict]
     if not right or not wrong:
-        return ""
-    start = f"wrong at {len(wrong)} of {len(shapes)} shapes"
-    rules = [
-        name for name, holds in _rules(wrong + right) if holds == [True] * len(wrong) + [False] * len(right)
-    ]
+        return None
+    counts = {"count": len(wrong), "total": len(shapes)}
+    parting = [True] * len(wrong) + [False] * len(right)
+    rules = [rule for rule, holds in _rules(wrong + right) if holds == parting]
     if 0 < len(rules) <= MOST_RULES:
-        return f"{start}, only where {joined(rules, 'or')}"
-    return f"{start}: at {_some(wrong)}, and not at {_some(right)}"
+        return say("shapes_by_rule", **counts, rules=rules)
+    return say("some_shapes", **counts, wrong=_examples(wrong), right=_examples(right))
 
 
 def _flat(shape: Shape) -> dict[str, int]:
     """Return every size by name; those of a list as `batch[0]`."""
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for name, size in shape.items():
-        found |= {f"{name}[{i}]": n for i, n in enumerate(size)} if isinstance(size, list) else {name: size}
-    return found
+        sizes |= {f"{name}[{i}]": n for i, n in enumerate(size)} if isinstance(size, list) else {name: size}
+    return sizes
 
 
-def _some(shapes: Sequence[Mapping[str, int]]) -> str:
-    spelled = [" ".join(f"{name}={n}" for name, n in sizes.items()) for sizes in shapes[:MOST_SHAPES]]
-    return joined([*spelled, *(["others"] if len(shapes) > MOST_SHAPES else [])], "and")
+def _examples(shapes: Sequence[Mapping[str, int]]) -> list[Statement]:
+    """Give the first few shapes, and whether there are others."""
+    first = [say("sizes", names=[*shape], sizes=[*shape.values()]) for shape in shapes[:MOST_SHAPES]]
+    return [*first, say("others")] if len(shapes) > MOST_SHAPES else first
 
 
-def _rules(shapes: Sequence[Mapping[str, int]]) -> Iterator[tuple[str, list[bool]]]:
+def _rules(shapes: Sequence[Mapping[str, int]]) -> Iterator[tuple[Statement, list[bool]]]:
     """Yield rules that may tell shapes apart, and which shapes follow them.
 
     Sizes of 0 and 1, tails of a tile, unequal sizes.
@@ -83,15 +70,19 @@ def _rules(shapes: Sequence[Mapping[str, int]]) -> Iterator[tuple[str, list[bool
     sizes = {name: [shape.get(name, -1) for shape in shapes] for name in shapes[0]}
     sizes = {name: column for name, column in sizes.items() if -1 not in column}
     for name, column in sizes.items():
-        yield f"{name} = 0", [n == 0 for n in column]
-        yield f"{name} = 1", [n == 1 for n in column]
-        yield f"{name} > 1", [n > 1 for n in column]
-        yield f"{name} is odd", [n % 2 > 0 for n in column]
+        yield _relation(name, "=", 0), [n == 0 for n in column]
+        yield _relation(name, "=", 1), [n == 1 for n in column]
+        yield _relation(name, ">", 1), [n > 1 for n in column]
+        yield say("odd", dimension=name), [n % 2 > 0 for n in column]
         for tile in TILES:
-            yield f"{name} is no multiple of {tile}", [n % tile > 0 for n in column]
+            yield say("no_multiple", dimension=name, tile=tile), [n % tile > 0 for n in column]
     for (a, m), (b, n) in combinations(sizes.items(), 2):
         pairs = list(zip(m, n, strict=True))
-        yield f"{a} = {b}", [i == j for i, j in pairs]
-        yield f"{a} != {b}", [i != j for i, j in pairs]
-        yield f"{a} < {b}", [i < j for i, j in pairs]
-        yield f"{a} > {b}", [i > j for i, j in pairs]
+        yield _relation(a, "=", b), [i == j for i, j in pairs]
+        yield _relation(a, "!=", b), [i != j for i, j in pairs]
+        yield _relation(a, "<", b), [i < j for i, j in pairs]
+        yield _relation(a, ">", b), [i > j for i, j in pairs]
+
+
+def _relation(left: str, relation: str, right: str | int) -> Statement:
+    return say("relation", left=left, relation=relation, right=right)

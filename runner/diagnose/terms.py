@@ -6,22 +6,25 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from runner.diagnose import factors, words
+from runner.diagnose import factors
 from runner.diagnose.evidence import MARGIN, Evidence, magnitude
+from runner.diagnose.figures import sizes
 from runner.diagnose.scale import groups, spread
 from runner.diagnose.shape import reductions
+from runner.diagnose.statement import Statement, say
 
 
-def nothing_computed(evidence: Evidence) -> str | None:
+def nothing_computed(evidence: Evidence) -> Statement | None:
     """Zero everywhere, where the truth is not."""
     if bool((evidence.gradient.abs() > evidence.tolerance).any()):
         return None
-    if not magnitude(evidence.truth) > MARGIN * evidence.tolerance:
+    size = magnitude(evidence.truth)
+    if not size > MARGIN * evidence.tolerance:
         return None
-    return f"the gradient is zero everywhere; the truth is up to {magnitude(evidence.truth):.4g} in size"
+    return say("nothing_computed", size=size)
 
 
-def upstream_handed_on(evidence: Evidence) -> str | None:
+def upstream_handed_on(evidence: Evidence) -> Statement | None:
     """Handed on: the upstream gradient as it came, though the truth is not proportional to it."""
     g, t, upstream = evidence.gradient, evidence.truth, evidence.upstream
     if upstream is None or upstream.shape != g.shape or not evidence.certain(upstream):
@@ -29,34 +32,34 @@ def upstream_handed_on(evidence: Evidence) -> str | None:
     c = factors.fitted(t, g)
     if len(evidence.levels(upstream.flatten())) < 2 or evidence.agree(t, c * g, c):
         return None
-    apart = factors.relation(evidence, g, upstream)
-    if apart is None:
+    factor = factors.relation(evidence, g, upstream)
+    if not factor:
         return None
-    return f"the gradient is the upstream gradient{apart or ': no derivative is applied'}"
+    return say("is_upstream_times", apart=factor.apart) if factor.apart else say("is_upstream")
 
 
-def symmetric_part(evidence: Evidence) -> str | None:
+def symmetric_part(evidence: Evidence) -> Statement | None:
     """Right once it is averaged with its transpose, or added to it."""
     g, t = evidence.gradient, evidence.truth
     if t.ndim < 2 or t.shape[-1] != t.shape[-2] or not evidence.certain(t[evidence.wrong]):
         return None
-    for what, total in (("mean", (g + g.mT) / 2), ("sum", g + g.mT)):
+    for reduction, total in (("mean", (g + g.mT) / 2), ("sum", g + g.mT)):
         if evidence.agree(total, t):
-            return f"not symmetric as the truth is: the {what} of the gradient and its transpose is right"
+            return say("not_symmetric", reduction=reduction)
     return None
 
 
-def reduced(evidence: Evidence) -> str | None:
+def reduced(evidence: Evidence) -> Statement | None:
     """Reduced: the sum or mean over an axis, repeated along it."""
     g, t = evidence.gradient, evidence.truth
-    for dims, what, total in reductions(t):
+    for dims, reduction, total in reductions(t):
         repeated = total.expand(t.shape)
         if evidence.agree(g, repeated) and evidence.certain(total):
-            return f"each element is the {what} of the right ones over {words.axes(dims)}"
+            return say("reduced", reduction=reduction, axes=list(dims))
     return None
 
 
-def proportional(evidence: Evidence) -> str | None:
+def proportional(evidence: Evidence) -> Statement | None:
     """Off by a multiple of the input, or of the upstream gradient."""
     d = evidence.difference
     for name, tensor in spread(evidence):
@@ -64,19 +67,22 @@ def proportional(evidence: Evidence) -> str | None:
         if not c or len(evidence.levels(tensor.abs().flatten())) < 2:
             continue
         if evidence.agree(d, c * tensor, c) and evidence.certain(c * tensor, free=1):
-            times = factors.name(evidence, c, tensor) or f"{c:.6g}"
-            return f"off by {name}" if times == "1" else f"off by {times} times {name}"
+            factor = factors.recognised(evidence, c, tensor)
+            number = factor.statement if factor else say("decimal", value=c)
+            return say("off_by_multiple", factor=number, tensor=name)
     return None
 
 
-def offset(evidence: Evidence) -> str | None:
+def offset(evidence: Evidence) -> Statement | None:
     """Off by a number that is the same along axes: a mean or a sum over them is dropped or doubled."""
     for axes in _subsets(evidence.truth):
         d, t = groups(evidence.difference, axes), groups(evidence.truth, axes)
         mean = d.mean(-1, keepdim=True)
         if evidence.agree(d, mean.expand_as(d)) and _proves_an_offset(evidence, d, t):
-            where = "everywhere" if len(axes) == evidence.truth.ndim else f"along {words.axes(axes)}"
-            return f"off by a number that is constant {where}, {_offsets(mean)}{_remedy(evidence, axes)}"
+            remedy = _remedy(evidence, axes)
+            if len(axes) == evidence.truth.ndim:
+                return say("off_by_constant", number=float(mean), remedy=remedy)
+            return say("off_by_constants", axes=axes, sizes=sizes(mean), remedy=remedy)
     return None
 
 
@@ -98,30 +104,23 @@ def _proves_an_offset(evidence: Evidence, d: Tensor, t: Tensor) -> bool:
     return evidence.certain_each(d[moved][:, 1:])  # one number a group is fitted; the others agree with it
 
 
-def _offsets(mean: Tensor) -> str:
-    return words.signed(mean) if mean.numel() == 1 else f"{words.sizes(mean)} in size"
-
-
-def _remedy(evidence: Evidence, axes: list[int]) -> str:
+def _remedy(evidence: Evidence, axes: list[int]) -> Statement | None:
     g = evidence.gradient
     if evidence.agree(g - g.mean(axes, keepdim=True), evidence.truth):
-        return ", and right once its mean is subtracted there"
-    return ", as a wrong or dropped mean or sum leaves it" if len(axes) < g.ndim else ""
+        return say("mean_to_subtract")
+    return say("mean_or_sum") if len(axes) < g.ndim else None
 
 
-def row_by_row(evidence: Evidence) -> str | None:
+def row_by_row(evidence: Evidence) -> Statement | None:
     """Off by a multiple of the input, or a linear function of it, another in every row of the last axis."""
     value, d = evidence.value, evidence.difference
     if value is None or value.ndim < 1 or not value.isfinite().all():
         return None
     rows, x = groups(d, [d.ndim - 1]), groups(value, [d.ndim - 1])
     wrong = (rows.abs() > evidence.tolerance).any(-1)
-    for what, columns in (("a multiple", [x]), ("a linear function", [x, torch.ones_like(x)])):
+    for function, columns in (("multiple", [x]), ("linear function", [x, torch.ones_like(x)])):
         if _fits(evidence, rows[wrong], torch.stack(columns, -1)[wrong]):
-            return (
-                f"off by {what} of the input, another in each row along axis {d.ndim - 1}, "
-                f"{words.sizes(d)} in size, as a wrong or dropped term leaves it"
-            )
+            return say("row_by_row", function=function, axis=d.ndim - 1, sizes=sizes(d))
     return None
 
 

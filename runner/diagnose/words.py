@@ -1,39 +1,8 @@
-"""How figures, places and shapes are spelled in a diagnosis."""
+"""How the figures of a statement are spelled."""
 
-import math
 from collections.abc import Iterable, Sequence
-
-import torch
-from torch import Tensor
-
-from runner.diagnose.evidence import Evidence, magnitude
-
-
-def worst(evidence: Evidence) -> tuple[int, ...]:
-    """Return the index of the element that is furthest from the truth; a NaN comes first."""
-    error = evidence.difference.abs()
-    flat = int(torch.where(error.isnan(), math.inf, error).argmax())
-    return tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), evidence.truth.shape))
-
-
-def listed(evidence: Evidence) -> str:
-    """Return `[2,3]: `, the place of the worst element."""
-    return f"{place(worst(evidence))}: "
-
-
-def instead(evidence: Evidence) -> str:
-    """Return `0.31 instead of 0.62`, of the worst element."""
-    index = worst(evidence)
-    return two_numbers(float(evidence.gradient[index]), float(evidence.truth[index]))
-
-
-def two_numbers(found: float, right: float) -> str:
-    """Return `0.31 instead of 0.62`, with as many digits as tell the two apart."""
-    found, right = found + 0.0, right + 0.0  # -0 is 0
-    for digits in (4, 6, 9, 12):
-        if f"{found:.{digits}g}" != f"{right:.{digits}g}":
-            return f"{found:.{digits}g} instead of {right:.{digits}g}"
-    return f"{found!r} instead of {right!r}"
+from fractions import Fraction
+from typing import Any
 
 
 def place(index: Sequence[int]) -> str:
@@ -41,37 +10,51 @@ def place(index: Sequence[int]) -> str:
     return f"[{','.join(map(str, index))}]"
 
 
+def places(indices: Iterable[int]) -> str:
+    """Return places along one axis as `[2] and [3]`."""
+    return joined((f"[{i}]" for i in indices), "and")
+
+
 def shape(size: Sequence[int]) -> str:
     """Return a shape as `(2, 3)`."""
     return str(tuple(size))
 
 
-def sizes(tensor: Tensor) -> str:
-    """Return the range of |x| over what is not zero: `0.01`, or `0.01 to 0.3`."""
-    nonzero = tensor.abs()[tensor != 0]
-    low = f"{float(nonzero.amin()) if nonzero.numel() else 0.0:.3g}"
-    high = f"{magnitude(tensor):.3g}"
-    return low if low == high else f"{low} to {high}"
-
-
-def axes(dims: Iterable[int]) -> str:
+def axes(dims: Sequence[int]) -> str:
     """Return `axis 1`, or `axes 0 and 1`."""
-    dims = list(dims)
-    return f"{'axis' if len(dims) == 1 else 'axes'} {joined(map(str, dims), 'and')}"
+    return f"{'axis' if len(dims) == 1 else 'axes'} {joined(dims, 'and')}"
 
 
-def joined(words: Iterable[str], last: str) -> str:
+def joined(words: Iterable[Any], last: str) -> str:
     """Return `a, b or c`."""
-    *most, final = words
+    *most, final = map(str, words)
     return f"{', '.join(most)} {last} {final}" if most else final
 
 
-def of_all(count: int, total: int) -> str:
-    """Return `3 of 35 elements`."""
-    return f"{count} of {total} elements"
+def two_numbers(gradient: float, truth: float) -> str:
+    """Return `0.31 instead of 0.62`, with as many digits as tell the two apart."""
+    gradient, truth = gradient + 0.0, truth + 0.0  # -0 is 0
+    for digits in (4, 6, 9, 12):
+        if f"{gradient:.{digits}g}" != f"{truth:.{digits}g}":
+            return f"{gradient:.{digits}g} instead of {truth:.{digits}g}"
+    return f"{gradient!r} instead of {truth!r}"
 
 
-def signed(numbers: Tensor) -> str:
-    """Return the range of numbers with their signs: `-0.5 to 2`."""
-    low, high = f"{float(numbers.amin()):.3g}", f"{float(numbers.amax()):.3g}"
-    return low if low == high else f"{low} to {high}"
+def fraction(number: float) -> str:
+    """Return a simple fraction as such, anything else as a decimal number."""
+    nearest = Fraction(number).limit_denominator(10**6)
+    simple = min(abs(nearest.numerator), nearest.denominator) <= 32
+    if nearest and simple and abs(float(nearest) - number) <= 1e-14 * abs(number):
+        return str(nearest)
+    return f"{number:.6g}"
+
+
+def span(low: float, high: float) -> str:
+    """Return `0.01 to 0.3`, or `0.01` where the two read the same."""
+    start, stop = f"{low:.3g}", f"{high:.3g}"
+    return start if start == stop else f"{start} to {stop}"
+
+
+def verb(names: Sequence[Any]) -> str:
+    """Return `is` for one name, `are` for several."""
+    return "is" if len(names) == 1 else "are"

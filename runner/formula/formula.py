@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from runner.errors import FormulaError
+from runner.formula.derivation import Derivation
 from runner.formula.domain import Domain, like
 from runner.formula.signature import Function, signature, written
 
@@ -45,8 +46,7 @@ class Formula:
     name: str
     shapes: Function
     forward: Function
-    gradients: Mapping[str, Function]
-    jacobians: Mapping[str, Function] = field(default_factory=dict)
+    derivations: Mapping[str, Derivation]
     library: Function | None = None
     sample: Function | None = None
     outputs: tuple[str, ...] = ("y",)
@@ -61,11 +61,6 @@ class Formula:
     statement: str = ""
 
     @property
-    def derivations(self) -> dict[str, Function]:
-        """Gradients and explicit Jacobians, by name."""
-        return {**self.gradients, **self.jacobians}
-
-    @property
     def dimensions(self) -> Mapping[str, Any]:
         """The keys that `shape:` may have, with their defaults."""
         return {
@@ -77,7 +72,8 @@ class Formula:
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """The hyper-parameters and their defaults."""
-        functions = (self.shapes, self.sample, *self.derivations.values(), self.forward)
+        derived = (derivation.function for derivation in self.derivations.values())
+        functions = (self.shapes, self.sample, *derived, self.forward)
         return {
             name: default
             for function in functions
@@ -128,30 +124,6 @@ class Formula:
                 f"{_wanted(expected)} ({written(function)})"
             )
         return {name: result[name] for name in expected}
-
-    def prepare(self, derivation: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Add to `values` what a derivation makes for itself beforehand, off the clock and free to record.
-
-        A derivation with an attribute `prepare(values)` receives the result as its argument `prepared`.
-        """
-        make = getattr(self.derivations[derivation], "prepare", None)
-        return {**values, "prepared": make(values)} if make else {**values}
-
-    def differentiate(
-        self, derivation: str, values: Mapping[str, Any], inputs: Iterable[str]
-    ) -> dict[str, Tensor]:
-        """Call a derivation with what it asks for; return gradients by input name.
-
-        `values` holds inputs, outputs, saved intermediates, hyper-parameters and `grad_<output>`;
-        `inputs` are the names that `**rest` receives. Raises FormulaError for anything but a dict.
-        """
-        function = self.derivations[derivation]
-        result = function(**signature(function).pick(values, rest=inputs))
-        if not isinstance(result, Mapping):
-            raise FormulaError(
-                f"{self.name}: {derivation} returns {type(result).__name__}, not {{input: gradient}}"
-            )
-        return {name: gradient for name, gradient in result.items() if gradient is not None}
 
 
 def _is_size(size: Any) -> bool:

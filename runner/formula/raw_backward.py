@@ -78,6 +78,22 @@ class RawBackward:
             self._right_kind(name, gradient, needed[name], name in prepared.tensors)
         return {name: gradient for name, gradient in named.items() if needed[name]}
 
+    def recorded(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the gradients through the Function's own `apply`, with a graph of their own.
+
+        The tensors are used as they are, so that they may be leaves. Raises what PyTorch does for a
+        Function that cannot be differentiated twice.
+        """
+        given = {n: values[n] if n in values else self._optional[n] for n in self._arguments}
+        wrt = {n: v for n, v in given.items() if isinstance(v, Tensor) and v.requires_grad}
+        with torch.enable_grad():
+            outputs = self._applied(given.values())[: len(self._outputs)]
+            upstream = [values[f"grad_{output}"] for output in self._outputs]
+            gradients = torch.autograd.grad(
+                outputs, [*wrt.values()], upstream, create_graph=True, materialize_grads=True
+            )
+        return dict(zip(wrt, gradients, strict=True))
+
     def _argument(self, name: str, values: Mapping[str, Any]) -> Any:
         """Return a hyper-parameter as it is, and a tensor as a leaf, or as the copy of one."""
         value = values[name] if name in values else self._optional[name]

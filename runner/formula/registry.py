@@ -2,13 +2,15 @@
 
 import importlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from runner.errors import FormulaError, reason, unknown
+from runner.formula.derivation import Derivation
 from runner.formula.formula import Formula
+from runner.formula.kind import GRADIENT, JACOBIAN, Kind
 from runner.formula.signature import Function
 from runner.formula.validate import validate
 
@@ -29,10 +31,10 @@ def register(
     what was received and what there is, when the pieces do not fit together.
     """
     forward = record["forward"]
+    name = name or forward.__module__.rpartition(".")[2]
     formula = Formula(
-        name=name or forward.__module__.rpartition(".")[2],
-        gradients=_by_name(gradients),
-        jacobians=_by_name(jacobians),
+        name=name,
+        derivations=_derivations(name, {GRADIENT: gradients, JACOBIAN: jacobians}),
         statement=inspect.getdoc(inspect.getmodule(forward)) or "",
         **record,
     )
@@ -99,10 +101,12 @@ def _modules() -> dict[str, str]:
     return found
 
 
-def _by_name(functions: Iterable[Function]) -> dict[str, Function]:
-    found: dict[str, Function] = {}
-    for function in functions:
-        if function.__name__ in found:
-            raise FormulaError(f"{function.__module__}: two derivations are named {function.__name__!r}")
-        found[function.__name__] = function
-    return found
+def _derivations(formula: str, functions: Mapping[Kind, Iterable[Function]]) -> dict[str, Derivation]:
+    derivations: dict[str, Derivation] = {}
+    for kind, of_kind in functions.items():
+        for function in of_kind:
+            name = function.__name__
+            if name in derivations:
+                raise FormulaError(f"{formula}: two derivations are named {name!r}")
+            derivations[name] = Derivation(name, kind, function, formula)
+    return derivations

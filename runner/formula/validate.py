@@ -13,7 +13,7 @@ def validate(formula: Formula) -> None:
     forward = signature(formula.forward)
     named = tuple(forward.positional)
     results = (*formula.outputs, *formula.saved)
-    if not formula.gradients and not formula.jacobians:
+    if not formula.derivations:
         raise FormulaError(f"{formula.name}: there is no gradient to check")
     if clash := sorted({*named} & {*results}):
         raise FormulaError(f"{formula.name}: {', '.join(clash)} names both an input and a result of forward")
@@ -27,7 +27,10 @@ def validate(formula: Formula) -> None:
         (formula.sample, ("rng", *dimensions, *hyper)),
         (formula.forward, (*named, *hyper)),
         (formula.library, (*named, *hyper)),
-        *((f, (*named, *results, *hyper, *upstream, *_prepared(f))) for f in formula.derivations.values()),
+        *(
+            (d.function, (*named, *results, *hyper, *upstream, *_prepared(d.function)))
+            for d in formula.derivations.values()
+        ),
     ]
     for function, known in allowed:
         if function is not None:

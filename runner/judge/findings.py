@@ -1,97 +1,113 @@
-"""What checks found out about a derivation, and what that makes of its rows."""
+"""What the outcomes of checks make of a judgement."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import groupby
 
-from runner.compare import worst
-from runner.diagnose import UNEXPLAINED, summarise
-from runner.diagnose.words import joined
-from runner.formula import Shape
-from runner.record import Row
+from runner.compare import Verdict, worst
+from runner.diagnose import Statement, say, summarise
+from runner.judge.judgement import Checked, Judgement, Outcome
 
-MOST_SENTENCES = 2
+MOST_SAID = 2  # checks whose first finding is told in a diagnosis
+MOST_KEPT = 3  # findings of a check that are kept
 
-
-@dataclass(frozen=True)
-class Finding:
-    """A property that does not hold: of the gradient by one input, or of all where `wrt` is empty.
-
-    `verdict` is what it makes of the row; empty for what is legal but worth knowing. `compared` with a
-    truth, a gradient that is wrong at its own point fails everywhere, which tells nothing more.
-    """
-
-    check: str
-    message: str
-    wrt: str = ""
-    verdict: str = "invalid"
-    compared: bool = False
+FURTHER: frozenset[Verdict] = frozenset({"wrong", "invalid", "suspect_reference"})
+"""Verdicts after which a comparison elsewhere tells nothing more."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Whether the gradient by an input was right under a condition, or at a shape."""
-
-    check: str
-    wrt: str
-    right: bool
-    condition: str = ""
-    shape: Shape | None = None
+def weighed(judgements: Sequence[Judgement], outcomes: Sequence[Outcome]) -> list[Judgement]:
+    """Return the judgements of a derivation with what checks showed of each."""
+    return _only_some([_weighed(judgement, outcomes) for judgement in judgements])
 
 
-def apply(findings: Sequence[Finding], outcomes: Sequence[Outcome], rows: Sequence[Row]) -> None:
-    """Write into the rows of a derivation what was found, and in words when it is wrong."""
-    for row in rows:
-        mine = [finding for finding in findings if finding.wrt in ("", row.wrt)]
-        broken = [finding for finding in mine if finding.verdict and not _follows(row, finding)]
-        names = dict.fromkeys([*filter(None, [row.failed_checks]), *(finding.check for finding in broken)])
-        row.failed_checks = " ".join(names)
-        row.notes = _joined([row.notes, *(finding.message for finding in mine if not finding.verdict)])
-        if not row.diagnosis:  # else it is wrong at its own shape already, which says more
-            when = _when([outcome for outcome in outcomes if outcome.wrt == row.wrt])
-            row.diagnosis = _joined([when, *_sentences(broken)])
-        elif row.diagnosis.startswith(UNEXPLAINED):
-            row.diagnosis = _joined([row.diagnosis, *_sentences(broken)])
-        row.verdict = worst(row.verdict, *(finding.verdict for finding in broken))
-    _only_some(rows)
+def _weighed(judgement: Judgement, outcomes: Iterable[Outcome]) -> Judgement:
+    mine = [outcome for outcome in outcomes if outcome.wrt in ("", judgement.wrt)]
+    broken = [outcome for outcome in mine if not outcome.holds and not _follows(judgement, outcome)]
+    notes = [outcome.broken for outcome in mine if outcome.broken and outcome.holds]
+    verdicts = [verdict for verdict in (judgement.verdict, *(o.verdict for o in broken)) if verdict]
+    return replace(
+        judgement,
+        verdict=worst(*verdicts),
+        failed=(*dict.fromkeys([*judgement.failed, *(outcome.check for outcome in broken)]),),
+        findings=(*_kept(broken),),
+        checked=(*_traces(mine),),
+        notes=_once([*judgement.notes, *notes]),
+        diagnosis=_diagnosis(judgement, mine, broken),
+    )
 
 
-def _follows(row: Row, finding: Finding) -> bool:
-    """Tell whether a finding is a consequence: of a gradient known to be wrong, or of a suspect reference."""
-    return finding.compared and row.verdict in ("wrong", "invalid", "suspect_reference")
+def _follows(judgement: Judgement, outcome: Outcome) -> bool:
+    """Tell whether an outcome follows from what is known: a wrong gradient, or a suspect reference."""
+    return outcome.compared and judgement.verdict in FURTHER
 
 
-def _when(outcomes: Sequence[Outcome]) -> str:
+def _diagnosis(
+    judgement: Judgement, mine: Sequence[Outcome], broken: Sequence[Outcome]
+) -> tuple[Statement, ...]:
+    """Say when it is wrong, and of what kind; what is wrong at its own shape already says more."""
+    if not judgement.diagnosis:
+        return _once([*_when(mine), *_said(broken)])
+    if judgement.diagnosis[0].name == "unexplained":
+        return _once([*judgement.diagnosis, *_said(broken)])
+    return judgement.diagnosis
+
+
+def _when(outcomes: Sequence[Outcome]) -> list[Statement]:
     """Say at which shapes, and under which conditions, a gradient is wrong, where others are right."""
-    shapes = [(outcome.shape, outcome.right) for outcome in outcomes if outcome.shape is not None]
-    checks = dict.fromkeys(outcome.check for outcome in outcomes if outcome.shape is None)
-    return _joined([summarise(shapes=shapes), *(_only_for(outcomes, check) for check in checks)])
+    compared = [outcome for outcome in outcomes if outcome.compared and outcome.verdict != "inaccurate"]
+    shapes = [(outcome.shape, outcome.holds) for outcome in compared if outcome.shape is not None]
+    checks = dict.fromkeys(outcome.check for outcome in compared if outcome.shape is None)
+    statements = [summarise(shapes=shapes), *(_only_for(compared, check) for check in checks)]
+    return [statement for statement in statements if statement]
 
 
-def _only_for(outcomes: Iterable[Outcome], check: str) -> str:
-    verdicts = {outcome.condition: outcome.right for outcome in outcomes if outcome.check == check}
-    wrong = [condition for condition, right in verdicts.items() if not right]
-    others = len(verdicts) - len(wrong)
-    if not wrong or len(wrong) > others:
-        return ""
-    return f"wrong only for {joined(wrong, 'and')}, not for {others} other conditions of {check}"
+def _only_for(outcomes: Iterable[Outcome], check: str) -> Statement | None:
+    verdicts = {outcome.condition: outcome.holds for outcome in outcomes if outcome.check == check}
+    failing = [condition for condition, holds in verdicts.items() if not holds]
+    others = len(verdicts) - len(failing)
+    if not failing or len(failing) > others:
+        return None
+    return say("only_for_conditions", conditions=failing, others=others, check=check)
 
 
-def _sentences(broken: Iterable[Finding]) -> list[str]:
+def _said(broken: Iterable[Outcome]) -> list[Statement]:
     """Return the first finding of each check, of the first few checks."""
-    ordered = sorted(broken, key=lambda finding: finding.check)
-    firsts = [next(group) for _, group in groupby(ordered, key=lambda finding: finding.check)]
-    return [f"{finding.check}: {finding.message}" for finding in firsts[:MOST_SENTENCES]]
+    ordered = sorted(broken, key=lambda outcome: outcome.check)
+    firsts = [next(group) for _, group in groupby(ordered, key=lambda outcome: outcome.check)]
+    return [
+        say("finding", check=outcome.check, condition=outcome.condition, what=outcome.broken)
+        for outcome in firsts[:MOST_SAID]
+    ]
 
 
-def _only_some(rows: Sequence[Row]) -> None:
+def _kept(broken: Sequence[Outcome]) -> Iterable[Outcome]:
+    for check in dict.fromkeys(outcome.check for outcome in broken):
+        yield from [outcome for outcome in broken if outcome.check == check][:MOST_KEPT]
+
+
+def _traces(outcomes: Sequence[Outcome]) -> Iterable[Checked]:
+    for check in dict.fromkeys(outcome.check for outcome in outcomes):
+        looks = [outcome for outcome in outcomes if outcome.check == check]
+        ratios = [outcome.ratio for outcome in looks if outcome.ratio is not None]
+        failed = sum(not outcome.holds for outcome in looks)
+        yield Checked(check, len(looks), failed, max(ratios, default=None))
+
+
+def _only_some(judgements: Sequence[Judgement]) -> list[Judgement]:
     """Say which gradients of a derivation are wrong, where others are right."""
-    verdicts = {row.wrt: row.verdict not in ("wrong", "invalid") for row in rows}
-    if sentence := summarise(inputs=verdicts):
-        for row in rows:
-            if not verdicts[row.wrt]:
-                row.diagnosis = _joined([row.diagnosis, sentence])
+    hold = {judgement.wrt: judgement.verdict not in ("wrong", "invalid") for judgement in judgements}
+    statement = summarise(inputs=hold)
+    return [
+        judgement
+        if hold[judgement.wrt] or not statement
+        else replace(judgement, diagnosis=_once([*judgement.diagnosis, statement]))
+        for judgement in judgements
+    ]
 
 
-def _joined(sentences: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(filter(None, sentences)))
+def _once(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """Drop what is said already."""
+    told: dict[str, Statement] = {}
+    for statement in statements:
+        told.setdefault(str(statement), statement)
+    return (*told.values(),)

@@ -10,14 +10,15 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.errors import FormulaError, unknown
+from runner.formula.derivation import Derivation
 
 
 class AutogradUsedError(FormulaError):
     """A derivation asked autograd for the answer."""
 
 
-def gradients(case: Case, derivation: str) -> dict[str, Tensor]:
-    """Call one derivation on copies of the case's tensors; return gradients by input name.
+def gradients(case: Case, derivation: Derivation) -> dict[str, Tensor]:
+    """Call a derivation on copies of the case's tensors; return gradients by input name.
 
     Nothing is summed, cast or expanded on the way. Raises AutogradUsedError, FormulaError for a name that
     is no differentiable input, and whatever the derivation itself raises.
@@ -25,22 +26,16 @@ def gradients(case: Case, derivation: str) -> dict[str, Tensor]:
     return call(case, derivation, {name: copied(value) for name, value in case.values.items()})
 
 
-def call(case: Case, derivation: str, values: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Call one derivation on the values given, and check the names that it returns."""
-    formula = case.formula
-    values = formula.prepare(derivation, values)  # before autograd is barred: a Function records its forward
-    with torch.no_grad(), without_autograd(f"{formula.name}: {derivation}"):
-        found = formula.differentiate(derivation, values, case.inputs)
-    known = case.differentiable
-    for name, gradient in found.items():
-        if name not in known:
-            raise FormulaError(f"{formula.name}: {derivation}: {unknown('gradient', name, known)}")
-        if not isinstance(gradient, Tensor):
-            raise FormulaError(
-                f"{formula.name}: {derivation}: the gradient of {name} is a {type(gradient).__name__}, "
-                "not a tensor"
-            )
-    return found
+def call(case: Case, derivation: Derivation, values: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Call a derivation on the values given, and check the names that it returns."""
+    who = f"{case.formula.name}: {derivation.name}"
+    bound = derivation.bound(values, case.inputs)  # before autograd is barred: a Function records its forward
+    with torch.no_grad(), without_autograd(who):
+        by_input = derivation.by_name(bound())
+    for wrt in by_input:
+        if wrt not in case.differentiable:
+            raise FormulaError(f"{who}: {unknown('gradient', wrt, case.differentiable)}")
+    return by_input
 
 
 def copied(value: Any) -> Any:

@@ -1,16 +1,15 @@
 """A case in float64 under a condition, and what is right there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from runner import compare
 from runner.case.case import Case
-from runner.formula import Shape
+from runner.formula.formula import Shape
 from runner.judge import reference
-
-Differentiate = Callable[[Case], Mapping[str, Tensor]]
+from runner.judge.reference import Differentiate
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,16 @@ class Sample:
         """Compute the truth of a case."""
         return cls(condition, case, differentiate(reference.in_float64(case)), differentiate, kink)
 
-    def allows(self, wrt: str, error: float) -> bool:
-        """Tell whether an error is within the correctness bound; its noise is measured only if need be."""
+    def ratio(self, wrt: str, error: float) -> float:
+        """Return an error over its correctness bound; the truth's noise is measured only if need be.
+
+        Right is what is <= 1, so that NaN is not.
+        """
+        if not error:
+            return 0.0
         size = compare.magnitude(self.truth[wrt])
         without = compare.correctness_bound(size, 0.0, self.case.upstream_size, self.case.dtype)
-        return error <= without or error <= self.bound(wrt)
+        return error / (without if error <= without else self.bound(wrt))
 
     def bound(self, wrt: str) -> float:
         """Return the correctness bound."""

@@ -1,194 +1,107 @@
-"""The verdict on one gradient: what was found, against what is right."""
+"""The verdict on one gradient: what a derivation gave, against what is right."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from runner import compare
-from runner.case.case import Case
-from runner.diagnose import diagnose
-from runner.errors import FormulaError, reason
-from runner.formula import Shape
-from runner.judge import manual, reference
-from runner.record import Row, spelled
+from runner.compare import Mismatch, Verdict
+from runner.diagnose import Statement, diagnose, say
+from runner.formula.kind import GRADIENT
+from runner.judge.answer import Answer, name_of
+from runner.judge.judgement import Judgement
+from runner.judge.references import References
 
 MOST_EXPLAINED = 2**20  # elements
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a derivation gives: in the experiment's dtype, and in the strongest that it supports."""
-
-    derivation: str
-    case: Case
-    exact: Case
-    here: Mapping[str, Tensor]
-    strongest: Mapping[str, Tensor]
-    note: str = ""
-
-
-def find(case: Case, derivation: str, references: "References") -> Found:
-    """Run a derivation. Raises what it raises in the experiment's own dtype.
-
-    In float64 correctness is decided. A kernel that has no float64 is judged in the next dtype that it
-    has, down to the experiment's own, and its rows say so.
-    """
-    here = manual.gradients(case, derivation)
-    own, refusal = case.dtype, ""
-    for dtype in (torch.float64, torch.float32):
-        if torch.finfo(dtype).eps >= torch.finfo(own).eps:
-            break
-        exact = references.exact if dtype == torch.float64 else case.to(case.device, dtype)
-        try:
-            found = manual.gradients(exact, derivation)
-        except FormulaError:
-            raise  # what breaks the contract breaks it in every dtype
-        except Exception as error:  # a kernel may know its own dtype alone
-            refusal = refusal or f"no {name_of(dtype)} ({reason(error)})"
-            continue
-        return Found(
-            derivation, case, exact, here, found, refusal and f"{refusal}: decided in {name_of(dtype)}"
-        )
-    if own == torch.float64:
-        return Found(derivation, case, references.exact, here, here)
-    return Found(derivation, case, case, here, here, f"{refusal}: decided in {name_of(own)}")
+def judge(answer: Answer, wrt: str, references: References) -> Judgement:
+    """Judge the gradient by one input: mismatch, then errors and bound, then correctness and accuracy."""
+    derivation, gradient = answer.derivation, answer.gradients[wrt]
+    blank = Judgement(
+        derivation=derivation.name,
+        kind=derivation.kind.name,
+        wrt=wrt,
+        size=tuple(gradient.shape),
+        judged_in=name_of(answer.decided.dtype),
+        notes=(answer.note,) if answer.note else (),
+    )
+    target = references.of_autograd[derivation.kind.name][wrt]
+    if mismatch := compare.mismatch(gradient, target):
+        return _refused(blank, mismatch, gradient, target, references)
+    return _decided(_measured(blank, answer, references), answer, references)
 
 
-@dataclass(frozen=True)
-class References:
-    """What autograd says in the experiment's dtype and in float64, and whether it can be trusted.
-
-    Gradients and full Jacobians are kept by kind. `doubts` says, by input, which references disagree.
-    """
-
-    case: Case
-    exact: Case
-    shape: Shape
-    here: Mapping[str, Mapping[str, Tensor]]
-    truth: Mapping[str, Mapping[str, Tensor]]
-    doubts: Mapping[str, str]
-    floors: dict[tuple[str, str], float] = field(default_factory=dict)
-    errors: dict[tuple[str, str], compare.Errors] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, case: Case, shape: Shape, derivations: set[str], level: str) -> "References":
-        """Differentiate the case in both precisions, and ask the witnesses that a level of checks has."""
-        exact = reference.in_float64(case)
-        kinds = {"jacobian" if name in case.formula.jacobians else "gradient" for name in derivations}
-        here = {"gradient": reference.autograd(case)} if "gradient" in kinds else {}
-        truth = {"gradient": reference.plain_autograd(exact)}
-        if "jacobian" in kinds:
-            here["jacobian"], truth["jacobian"] = reference.jacobians(case), reference.jacobians(exact)
-        asked = level != "off"
-        doubts = reference.doubts(exact, truth["gradient"], thorough=level == "full") if asked else {}
-        return cls(case, exact, shape, here, truth, doubts)
-
-    def kind(self, derivation: str) -> str:
-        """Return which of the two a derivation gives."""
-        return "jacobian" if derivation in self.case.formula.jacobians else "gradient"
-
-    def of_autograd(self, kind: str, wrt: str) -> compare.Errors:
-        """Measure autograd's own error in the experiment's dtype."""
-        if (kind, wrt) not in self.errors:
-            self.errors[kind, wrt] = compare.measure(self.here[kind][wrt], self.truth[kind][wrt])
-        return self.errors[kind, wrt]
-
-    def bound(self, kind: str, wrt: str, dtype: torch.dtype, error: float) -> float:
-        """Return the correctness bound; the noise of the truth is measured only if the error needs it."""
-        size, upstream = self.of_autograd(kind, wrt).size, self.exact.upstream_size
-        without = compare.correctness_bound(size, 0.0, upstream, dtype)
-        if error <= without:
-            return without
-        if (kind, wrt) not in self.floors:
-            differentiate = reference.jacobians if kind == "jacobian" else reference.plain_autograd
-            truth = {wrt: self.truth[kind][wrt]}
-            self.floors[kind, wrt] = reference.rounding_floor(self.exact, truth, differentiate)[wrt]
-        return compare.correctness_bound(size, self.floors[kind, wrt], upstream, dtype)
-
-
-def row(found: Found, wrt: str, references: References, blank: Row) -> Row:
-    """Fill the row of one gradient: error, bound, verdict."""
-    kind = references.kind(found.derivation)
-    gradient, target = found.here[wrt], references.here[kind][wrt]
-    blank.wrt = wrt
-    blank.gradient_shape = "x".join(map(str, gradient.shape)) or "scalar"
-    blank.notes = found.note
-    if compare.mismatch(gradient, target):
-        _refuse(blank, gradient, target, references)
-        return blank
-    _measure(blank, gradient, target, references)
-    _decide(blank, found, references)
-    return blank
-
-
-def _measure(row: Row, gradient: Tensor, target: Tensor, references: References) -> None:
-    kind = references.kind(row.derivation)
-    truth = references.truth[kind][row.wrt]
-    of_autograd = references.of_autograd(kind, row.wrt)
-    autograd_error = of_autograd.max_abs
+def _measured(blank: Judgement, answer: Answer, references: References) -> Judgement:
+    """Fill in the errors, against autograd and against the truth."""
+    kind, gradient = answer.derivation.kind, answer.gradients[blank.wrt]
+    target, truth = (of_kind[kind.name][blank.wrt] for of_kind in (references.of_autograd, references.truth))
+    of_autograd = references.errors_of_autograd(kind, blank.wrt)
     same = compare.identical_bits(gradient, target)
-    row.verdict = "exact" if same else ""
-    row.max_abs_error = 0.0 if same else compare.max_abs_error(gradient, target)
     errors = of_autograd if same else compare.measure(gradient, truth)
-    row.truth_error = errors.max_abs
-    row.autograd_truth_error = autograd_error
-    row.error_ratio = errors.max_abs / autograd_error if autograd_error else None
-    row.error_u = errors.in_u
-    row.ulp_p50, row.ulp_p99 = errors.ulp_p50, errors.ulp_p99
-    row.rel_l2_error = errors.rel_l2
-    row.bound = compare.accuracy_bound(errors.size, gradient.dtype, references.case.terms, autograd_error)
-    row.worst_index = spelled({"": list(errors.worst_index)})[1:]
-    row.manual_at_worst, row.reference_at_worst = errors.at_worst, errors.reference_at_worst
-    row.nonfinite = errors.nonfinite
-
-
-def _decide(row: Row, found: Found, references: References) -> None:
-    """Decide correctness in the strongest dtype, and accuracy in the experiment's own."""
-    kind = references.kind(found.derivation)
-    truth, strongest = references.truth[kind][row.wrt], found.strongest[row.wrt]
-    right = truth.to(found.exact.device, found.exact.dtype)
-    if compare.mismatch(strongest, right):
-        _refuse(row, strongest, right, references)
-        row.diagnosis = f"in {name_of(found.exact.dtype)} {row.diagnosis}"
-        return
-    error = compare.max_abs_error(strongest, truth)
-    bound = references.bound(kind, row.wrt, strongest.dtype, error)
-    assert row.bound is not None
-    assert row.truth_error is not None
+    bound = compare.accuracy_bound(errors.size, gradient.dtype, answer.case.terms, of_autograd.max_abs)
     # The truth has noise of its own, which in float64 is all there is.
     noise = (
-        bound if found.case.dtype == torch.float64 else references.bound(kind, row.wrt, torch.float64, 0.0)
+        0.0 if answer.case.dtype == torch.float64 else references.bound(kind, blank.wrt, torch.float64, 0.0)
     )
-    row.bound = max(row.bound, noise)
-    doubt = references.doubts.get(row.wrt, "")
-    if not doubt and not math.isfinite(error):
-        doubt = _no_truth(strongest, truth)
-    if doubt:
-        row.verdict, row.diagnosis = "suspect_reference", doubt
-    elif not error <= bound:
-        row.verdict = "wrong"
-        row.diagnosis = _explained(strongest, truth, bound, row.wrt, references)
-    elif not row.verdict:
-        row.verdict = "correct" if row.truth_error <= row.bound else "inaccurate"
+    return replace(
+        blank,
+        verdict="exact" if same else None,
+        max_abs_error=0.0 if same else compare.max_abs_error(gradient, target),
+        errors=errors,
+        autograd_truth_error=of_autograd.max_abs,
+        bound=max(bound, noise),
+    )
 
 
-def _refuse(row: Row, gradient: Tensor, right: Tensor, references: References) -> None:
-    """Fill the row of a gradient whose shape, dtype or device is another: no number is compared."""
-    what, _, _ = compare.mismatch(gradient, right) or ("", None, None)
-    row.failed_checks, row.verdict = what, "invalid"
-    row.diagnosis = compare.mismatch_in_words(gradient, right)
-    if what == "shape":
-        row.diagnosis = _explained(gradient, right, 0.0, row.wrt, references)
+def _decided(measured: Judgement, answer: Answer, references: References) -> Judgement:
+    """Decide correctness in the strongest dtype, and accuracy in the experiment's own."""
+    kind, wrt = answer.derivation.kind, measured.wrt
+    truth, strongest = references.truth[kind.name][wrt], answer.strongest[wrt]
+    target = truth.to(answer.decided.device, answer.decided.dtype)
+    if mismatch := compare.mismatch(strongest, target):
+        refused = _refused(measured, mismatch, strongest, target, references)
+        said = say("in_dtype", dtype=measured.judged_in, what=refused.diagnosis[0])
+        return replace(refused, diagnosis=(said,))
+    error = compare.max_abs_error(strongest, truth)
+    bound = references.bound(kind, wrt, strongest.dtype, error)
+    assert measured.bound is not None
+    if answer.case.dtype == torch.float64:
+        measured = replace(measured, bound=max(measured.bound, bound))
+    if doubt := references.doubts.get(wrt) or _no_truth(error, strongest, truth):
+        return replace(measured, verdict="suspect_reference", diagnosis=(doubt,))
+    if not error <= bound:
+        return replace(
+            measured, verdict="wrong", diagnosis=(_explained(strongest, truth, bound, wrt, references),)
+        )
+    return replace(measured, verdict=_accuracy(measured))
 
 
-def _explained(gradient: Tensor, truth: Tensor, bound: float, wrt: str, references: References) -> str:
+def _accuracy(measured: Judgement) -> Verdict:
+    assert measured.errors is not None
+    assert measured.bound is not None
+    if measured.verdict == "exact":
+        return "exact"
+    return "correct" if measured.errors.max_abs <= measured.bound else "inaccurate"
+
+
+def _refused(
+    blank: Judgement, mismatch: Mismatch, gradient: Tensor, target: Tensor, references: References
+) -> Judgement:
+    """Judge a gradient whose shape, dtype or device is another: no number is compared."""
+    said = say("mismatch", what=mismatch.what, received=mismatch.received, expected=mismatch.expected)
+    if mismatch.what == "shape":
+        said = _explained(gradient, target, 0.0, blank.wrt, references)
+    return replace(blank, verdict="invalid", failed=(mismatch.what,), diagnosis=(said,))
+
+
+def _explained(gradient: Tensor, truth: Tensor, bound: float, wrt: str, references: References) -> Statement:
     """Diagnose a wrong gradient; a very large one is not worth the minutes and the memory."""
     if gradient.numel() > MOST_EXPLAINED:
-        return f"a gradient of more than {MOST_EXPLAINED} elements is not explained; try a smaller shape"
-    exact = references.exact
+        return say("too_large_to_explain", most=MOST_EXPLAINED)
+    exact, gradients = references.exact, references.truth.get(GRADIENT.name, {})
     return diagnose(
         gradient,
         truth,
@@ -197,16 +110,13 @@ def _explained(gradient: Tensor, truth: Tensor, bound: float, wrt: str, referenc
         upstream=next(iter(exact.upstream.values())),
         dimensions=references.shape,
         params=exact.params,
-        others={name: other for name, other in references.truth["gradient"].items() if name != wrt},
+        others={name: other for name, other in gradients.items() if name != wrt},
     )
 
 
-def _no_truth(gradient: Tensor, truth: Tensor) -> str:
+def _no_truth(error: float, gradient: Tensor, truth: Tensor) -> Statement | None:
     """Say where autograd gives no number and the gradient does."""
+    if math.isfinite(error):
+        return None
     count = int((~truth.isfinite() & gradient.to(truth.device).isfinite()).sum())
-    return f"float64 autograd is not finite at {count} elements where the gradient is" if count else ""
-
-
-def name_of(dtype: torch.dtype) -> str:
-    """Return a dtype's name without the module."""
-    return str(dtype).removeprefix("torch.")
+    return say("truth_not_finite", count=count) if count else None

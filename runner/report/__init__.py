@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.compare import Verdict
 from runner.environment import environment
 from runner.record import Cells
 from runner.report import csv, table
@@ -11,7 +12,7 @@ from runner.report.gather import Gathered
 from runner.report.summary import Summary
 
 
-def publish(folder: Path, fail_on: str, *, quiet: bool = False) -> int:
+def publish(folder: Path, fail_on: Verdict, *, quiet: bool = False) -> int:
     """Make `report.csv` and `environment.json` from a folder's ledger, print, return the exit status."""
     summary = Summary(fail_on)
     gathered = Gathered(folder)

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.record import Cells, columns
+from runner.record import COLUMNS, Cells
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "report.csv"
 
-PANDAS = {"str": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
+PANDAS = {str: "string", int: "Int64", float: "float64", bool: "boolean"}
 
 
 def write(folder: Path, rows: Iterable[Cells]) -> Path:
@@ -27,7 +27,7 @@ def write(folder: Path, rows: Iterable[Cells]) -> Path:
     try:
         with unfinished.open("w", encoding="utf-8", newline="") as file:
             lines = csv.writer(file, lineterminator="\n")
-            lines.writerow(columns())
+            lines.writerow(column.name for column in COLUMNS)
             lines.writerows(row.values() for row in rows)  # `nan` is how Python spells it
         return unfinished.replace(path)
     finally:
@@ -38,6 +38,6 @@ def read(path: Path) -> "pd.DataFrame":
     """Read a report with the types of its columns; pandas shows an empty cell and `nan` alike."""
     import pandas as pd  # half a second, which a run that only writes need not wait
 
-    types = {name: PANDAS[kind] for name, kind in columns().items()}
+    types = {column.name: PANDAS[column.type] for column in COLUMNS}
     missing = {name: ["", "nan"] for name, kind in types.items() if kind != "string"}
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)

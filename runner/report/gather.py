@@ -1,13 +1,13 @@
 """The rows of a folder, in order, from its ledger; none is kept."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner.record import Cells
+from runner.report.row import rows
 from runner.sweep import ledger
-from runner.sweep.job import cells
 
 
 class Gathered:
@@ -18,7 +18,7 @@ class Gathered:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / ledger.NAME
+        self.path = ledger.checked(folder)
         self.is_sweep, self.config_dir = False, None
         self._slots: dict[int, int] = {}
         self._places, self._indices = array("q"), array("q")
@@ -32,13 +32,13 @@ class Gathered:
         elif event == "sweep":
             self.is_sweep, self.config_dir = True, record["config_dir"]
         elif event in ledger.FINISHED:
-            slot = self._slots.setdefault(int(record["point"], 16), len(self._places))
+            slot = self._slots.setdefault(int(record["point"][1:], 16), len(self._places))
             if slot == len(self._places):
                 self._places.append(0)
                 self._indices.append(0)
             self._places[slot], self._indices[slot] = place, record["index"]
 
-    def __iter__(self) -> Iterator[tuple[dict[str, Any], list[Cells]]]:
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], Sequence[Cells]]]:
         """Yield each record and its rows, whose figures are as they were written."""
         order = sorted(range(len(self._places)), key=lambda slot: (self._indices[slot], self._places[slot]))
         if not order:
@@ -47,4 +47,4 @@ class Gathered:
             for slot in order:
                 file.seek(self._places[slot])
                 if record := ledger.parsed(file.readline(), ledger.AS_WRITTEN):
-                    yield record, list(cells(record))
+                    yield record, rows(record)

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from runner.report.table import console, counted
-from runner.sweep.job import cells
 from runner.sweep.ledger import FINISHED
 from runner.sweep.plan import Plan
 
@@ -33,7 +32,9 @@ class Tally:
         """Count one finished record."""
         assert record["event"] in FINISHED
         self.done += 1
-        self.verdicts.update(row["verdict"] or row["status"] for row in cells(record))
+        self.verdicts.update(
+            one.get("verdict") or one.get("status", "completed") for one in record["judgements"]
+        )
 
     @property
     def rate(self) -> float:

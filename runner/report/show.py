@@ -9,10 +9,11 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.case.inputs import seeded
-from runner.case.spec import Spec, draw
+from runner.case.spec import Spec, case_of
 from runner.compare import max_abs_error
 from runner.errors import reason
 from runner.formula import lookup
+from runner.formula.derivation import Derivation
 from runner.judge import manual, reference
 from runner.record import spelled
 from runner.report.table import console
@@ -29,7 +30,7 @@ def show(spec: Spec) -> None:
     _text(out, spelled(settings))
     with seeded(spec.seed):
         try:
-            case = draw(spec)
+            case = case_of(spec)
             _tensors(out, "inputs", case.inputs)
             _tensors(out, "outputs", {name: case.results[name] for name in formula.outputs})
             _tensors(out, "saved for the backward", {name: case.results[name] for name in formula.saved})
@@ -38,20 +39,19 @@ def show(spec: Spec) -> None:
             _text(out, reason(error))
             return
         for name in spec.derivations:
-            _derivation(out, case, name)
+            _derivation(out, case, formula.derivations[name])
 
 
-def _derivation(out: Console, case: Case, name: str) -> None:
-    explicit = name in case.formula.jacobians
+def _derivation(out: Console, case: Case, derivation: Derivation) -> None:
     try:
-        expected = reference.jacobians(case) if explicit else reference.autograd(case)
-        found = manual.gradients(case, name)
+        expected = reference.by_library(case, derivation.kind)
+        by_input = manual.gradients(case, derivation)
     except Exception as error:  # whatever a derivation raises is its result
-        _tensors(out, name, {"failed": reason(error)})
+        _tensors(out, derivation.name, {"failed": reason(error)})
         return
-    what = "Jacobian by " if explicit else "dL/d"
-    _tensors(out, name, {f"{what}{wrt}": value for wrt, value in found.items()})
-    _text(out, "\n".join(_error(wrt, value, expected[wrt]) for wrt, value in found.items()))
+    symbol = derivation.kind.symbol
+    _tensors(out, derivation.name, {f"{symbol}{wrt}": value for wrt, value in by_input.items()})
+    _text(out, "\n".join(_error(wrt, value, expected[wrt]) for wrt, value in by_input.items()))
 
 
 def _error(wrt: str, found: Tensor, expected: Tensor) -> str:

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from runner.compare import VERDICTS
-from runner.record import Cells, Row, from_cells
+from runner.compare import VERDICTS, Verdict
+from runner.record import Cells
+from runner.report.row import numeric
 
 MOST_FIRST = 60  # rows that are kept for printing
 MOST_FAILURES = 5
@@ -15,14 +16,14 @@ MOST_FAILURES = 5
 class Summary:
     """Counts rows as they pass; keeps few of them."""
 
-    def __init__(self, fail_on: str) -> None:
+    def __init__(self, fail_on: Verdict) -> None:
         self.fail_on = fail_on
         self.rows = 0
         self.counts: Counter[str] = Counter()
         self._first: list[Cells] = []
         self._worst: Cells | None = None
         self.failing_points = 0
-        self.failures: list[tuple[Row, Sequence[str]]] = []
+        self.failures: list[tuple[Cells, Sequence[str]]] = []
         self._bad_input = False
 
     def add(self, record: Mapping[str, Any], rows: Sequence[Cells]) -> None:
@@ -35,17 +36,17 @@ class Summary:
         failing = [row for row in rows if fails(row, self.fail_on)]
         self.failing_points += bool(failing)
         if failing and len(self.failures) < MOST_FAILURES:
-            self.failures.append((from_cells(failing[0]), record.get("overrides", ())))
+            self.failures.append((numeric(failing[0]), record.get("overrides", ())))
 
     @property
-    def first(self) -> list[Row]:
+    def first(self) -> list[Cells]:
         """The first rows, one more than are printed."""
-        return [*map(from_cells, self._first)]
+        return [*map(numeric, self._first)]
 
     @property
-    def worst(self) -> Row | None:
+    def worst(self) -> Cells | None:
         """The row of the largest error."""
-        return from_cells(self._worst) if self._worst else None
+        return numeric(self._worst) if self._worst else None
 
     @property
     def exit_status(self) -> int:
@@ -53,9 +54,11 @@ class Summary:
         return 2 if self._bad_input else int(self.failing_points > 0)
 
 
-def fails(row: Cells, fail_on: str) -> bool:
+def fails(row: Cells, fail_on: Verdict) -> bool:
     """Tell whether a row makes the exit status 1."""
-    return row["status"] != "completed" or VERDICTS.index(row["verdict"]) >= VERDICTS.index(fail_on)
+    if row["status"] != "completed":
+        return bool(row["status"] != "unsupported")  # nothing that PyTorch cannot do is the gradient's fault
+    return VERDICTS.index(row["verdict"]) >= VERDICTS.index(fail_on)
 
 
 def worst_error(rows: Iterable[Cells]) -> Cells | None:

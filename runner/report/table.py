@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.compare import VERDICTS
-from runner.record import Row
+from runner.record import Cells
 from runner.report.summary import MOST_FIRST, Summary
 from runner.sweep.job import command
 
@@ -20,6 +20,7 @@ STYLES = {
     "correct": "green",
     "inaccurate": "yellow",
     "suspect_reference": "magenta",
+    "unsupported": "dim",
     "invalid": "red",
     "wrong": "bold red",
 }
@@ -30,7 +31,7 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
-def print_rows(rows: Sequence[Row], out: Console, *, explained: Sequence[Row] = ()) -> None:
+def print_rows(rows: Sequence[Cells], out: Console, *, explained: Sequence[Cells] = ()) -> None:
     """Print one line a row: what, verdict, error, times; below it what went wrong, in words.
 
     Rows that are `explained` elsewhere are not explained here.
@@ -46,24 +47,24 @@ def print_rows(rows: Sequence[Row], out: Console, *, explained: Sequence[Row] = 
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            row.experiment,
-            row.derivation,
-            row.wrt,
-            row.gradient_shape,
-            *("" if getattr(row, name) is None else str(getattr(row, name)) for name in points),
+            row["experiment"],
+            row["derivation"],
+            row["wrt"],
+            row["gradient_shape"],
+            *("" if row[name] is None else str(row[name]) for name in points),
             _verdict(row),
-            _number(row.max_abs_error, ".3g"),
-            _number(row.manual_ms, ".4f"),
-            _number(row.autograd_ms, ".4f"),
-            _number(row.speedup, ".2f" if (row.speedup or 1) >= 0.1 else ".1g", "x"),
+            _number(row["max_abs_error"], ".3g"),
+            _number(row["manual_ms"], ".4f"),
+            _number(row["autograd_ms"], ".4f"),
+            _number(row["speedup"], ".2f" if (row["speedup"] or 1) >= 0.1 else ".1g", "x"),
         )
     out.print(table)
-    elsewhere = [vars(row) for row in explained]
+    elsewhere = {_identity(row) for row in explained}
     for row in rows:
-        explanation = row.error or row.diagnosis
-        if explanation and vars(row) not in elsewhere:
-            point = (f"seed {row.seed}" if name == "seed" else str(getattr(row, name)) for name in points)
-            where = ", ".join(filter(None, (row.experiment, row.derivation, row.wrt, *point)))
+        explanation = row["error"] or row["diagnosis"]
+        if explanation and _identity(row) not in elsewhere:
+            point = (f"seed {row['seed']}" if name == "seed" else str(row[name]) for name in points)
+            where = ", ".join(filter(None, (row["experiment"], row["derivation"], row["wrt"], *point)))
             out.print(Text(f"{where}: {explanation}"), soft_wrap=True)
 
 
@@ -72,8 +73,8 @@ def print_summary(summary: Summary, report: Path, out: Console) -> None:
     out.print(f"{_number_of(summary.rows, 'row')}: {counted(summary.counts) or 'none'}")
     if (worst := summary.worst) is not None:
         out.print(
-            f"worst max abs error: {worst.max_abs_error:.3g} ({worst.experiment} {worst.derivation} "
-            f"{worst.wrt}, {worst.shape}, {worst.dtype}, seed {worst.seed})",
+            f"worst max abs error: {worst['max_abs_error']:.3g} ({worst['experiment']} {worst['derivation']} "
+            f"{worst['wrt']}, {worst['shape']}, {worst['dtype']}, seed {worst['seed']})",
             highlight=False,
         )
     out.print(f"report: {report}", highlight=False, soft_wrap=True)
@@ -83,8 +84,8 @@ def print_failures(summary: Summary, config_dir: str | None, out: Console) -> No
     """Print what the first failing points of a sweep failed of, and the command that runs each alone."""
     out.print(f"{_number_of(summary.failing_points, 'point')} to look at:")
     for row, overrides in summary.failures:
-        what = f"{row.verdict or row.status}: {row.experiment} {row.derivation} {row.wrt}".rstrip()
-        said = row.error or row.diagnosis
+        what = " ".join((f"{_outcome(row)}:", row["experiment"], row["derivation"], row["wrt"])).rstrip()
+        said = row["error"] or row["diagnosis"]
         out.print(Text(f"  {what}: {said}" if said else f"  {what}"), soft_wrap=True)
         if overrides:
             out.print(Text(f"    {command(overrides, config_dir)}"), soft_wrap=True)
@@ -101,12 +102,12 @@ def counted(counts: Mapping[str, int], *, markup: bool = True) -> str:
     return ", ".join(texts.values())
 
 
-def _point_columns(rows: Sequence[Row]) -> list[str]:
+def _point_columns(rows: Sequence[Cells]) -> list[str]:
     """Return what tells the points of a sweep apart."""
     candidates = ("shape", "params", "dtype", "device", "seed")
     of_experiment: dict[str, set[tuple[object, ...]]] = {}
-    for row in filter(lambda row: row.key, rows):
-        of_experiment.setdefault(row.experiment, set()).add(tuple(getattr(row, c) for c in candidates))
+    for row in filter(lambda row: row["key"], rows):
+        of_experiment.setdefault(row["experiment"], set()).add(tuple(row[c] for c in candidates))
     return [
         name
         for i, name in enumerate(candidates)
@@ -114,8 +115,16 @@ def _point_columns(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _verdict(row: Row) -> Text:
-    name = row.verdict or row.status
+def _identity(row: Cells) -> tuple[str, ...]:
+    return row["key"], row["derivation"], row["wrt"]
+
+
+def _outcome(row: Cells) -> str:
+    return str(row["verdict"] or row["status"])
+
+
+def _verdict(row: Cells) -> Text:
+    name = _outcome(row)
     return Text(name, style=STYLES.get(name, "red"))
 
 

@@ -5,14 +5,14 @@ import itertools
 from dataclasses import dataclass
 
 from runner.case.spec import DTYPES, Spec
-from runner.experiment import run
-from runner.record import Row, spelled
-from runner.selftest.judge import levels
+from runner.experiment import is_right, run
+from runner.judge.judgement import Judgement
+from runner.record import spelled
+from runner.selftest.judge import in_words, levels
 from runner.selftest.rivals import RIVALS, catches
 from runner.selftest.settings import shapes
 from runner.selftest.targets import targets
 
-RIGHT = ("exact", "correct", "inaccurate")
 SIZES = (1, 2, 3, 17)
 
 
@@ -44,15 +44,16 @@ def innocent(formula: str, seeds: int) -> Innocent:
     found = Innocent({strictest: 0, **dict.fromkeys(RIVALS, 0)}, [])
     for dtype, (seed, shape) in itertools.product(DTYPES, zip(range(seeds), itertools.cycle(sizes))):
         point = dataclasses.replace(spec, dtype=dtype, seed=seed, shape=shape, check=levels()[0])
-        for row in filter(_has_a_kernel, run(point)):
+        for judgement in filter(_has_a_kernel, run(point)):
             found.verdicts[strictest] += 1
-            if row.verdict not in RIGHT:
+            if not is_right(judgement):
                 where = f"{dtype}, seed {seed}, {spelled(shape)}"
-                found.alarms.append(Alarm(strictest, formula, row.derivation, where, _in_words(row)))
+                alarm = Alarm(strictest, formula, judgement.derivation, where, in_words(judgement))
+                found.alarms.append(alarm)
     for target, (name, rival) in itertools.product(of_formula, RIVALS.items()):
         found.verdicts[name] += 1
         if catches(rival, target, target.function):
-            found.alarms.append(Alarm(name, formula, target.derivation, _own(spec), "rejected"))
+            found.alarms.append(Alarm(name, formula, target.derivation.name, _own(spec), "rejected"))
     return found
 
 
@@ -60,11 +61,6 @@ def _own(spec: Spec) -> str:
     return f"{spec.dtype}, seed {spec.seed}, {spelled(spec.shape)}"
 
 
-def _has_a_kernel(row: Row) -> bool:
+def _has_a_kernel(judgement: Judgement) -> bool:
     """Tell whether PyTorch can run the formula in this dtype; where it cannot, there is no verdict."""
-    return row.status == "completed" or "not implemented" not in row.error
-
-
-def _in_words(row: Row) -> str:
-    said = (row.wrt, row.verdict or row.status, row.failed_checks, row.error, row.diagnosis)
-    return " ".join(filter(None, said))
+    return judgement.status != "unsupported"

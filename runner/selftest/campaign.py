@@ -50,7 +50,7 @@ def judges() -> tuple[str, ...]:
 
 def plant(formula: str, derivation: str, kinds: Iterable[str] = (), most: int | None = None) -> list[Outcome]:
     """Plant mistakes of some classes, of all by default, into one derivation; at most so many, by lot."""
-    (target,) = (t for t in targets([formula]) if t.derivation == derivation)
+    (target,) = (t for t in targets([formula]) if t.derivation.name == derivation)
     params = list(variations(target.formula, target.spec.params))
     found = [*wrappers.mistakes(target), *mutate.mistakes(target, _cases(target, params))]
     wanted = {*kinds}
@@ -78,7 +78,7 @@ def _outcome(
     target = laboratory.target
     common: dict[str, Any] = {
         "formula": target.formula.name,
-        "derivation": target.derivation,
+        "derivation": target.derivation.name,
         "name": mistake.name,
     }
     if isinstance(mistake, NotApplicable):
@@ -146,7 +146,7 @@ def _judged(target: Target, make: Callable[[], Function], kind: str) -> dict[str
 
 def _rejects_the_right_one(name: str, target: Target) -> bool:
     """Tell whether a rival rejects the derivation that is right."""
-    key = name, target.derivation, repr(target.spec)
+    key = name, target.derivation.name, repr(target.spec)
     if key not in _rejected:
         _rejected[key] = catches(RIVALS[name], target, target.function)
     return _rejected[key]

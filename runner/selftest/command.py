@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> Any:
         if kind not in KINDS:
             raise UserError(unknown("class of mistake", kind, KINDS))
     began = time.perf_counter()
-    derivations = [(target.formula.name, target.derivation) for target in targets(options.formula)]
+    derivations = [(target.formula.name, target.derivation.name) for target in targets(options.formula)]
     formulas = dict.fromkeys(formula for formula, _ in derivations) if options.seeds else {}
     jobs: list[tuple[Any, ...]] = [
         (_plant, *derivation, options.classes, options.max_per_derivation) for derivation in derivations

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from runner.case.case import Case
-from runner.case.spec import draw
+from runner.case.spec import DTypeName, case_of
 from runner.errors import reason
 from runner.formula.signature import Function
 from runner.judge import manual, reference
@@ -20,7 +20,7 @@ from runner.selftest.second import second_derivative
 from runner.selftest.settings import MOST_ELEMENTS, shapes
 
 LowPrecision = tuple[str, Case, dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]
-LOW = ("float32", "bfloat16", "float16")
+LOW: tuple[DTypeName, ...] = ("float32", "bfloat16", "float16")
 LOW_REGIMES = ("normal", "wide", "large", "small", "offset")
 
 
@@ -117,18 +117,17 @@ class Laboratory:
 
 def low_precision(target: Target) -> Iterator[LowPrecision]:
     """Yield cases in the lower precisions; what the right derivation, float64 and autograd give there."""
-    differentiate = reference.jacobians if target.explicit else reference.autograd
     spec = dataclasses.replace(target.spec, upstream="normal")
     points = [(dtype, regime, spec.shape) for dtype in LOW for regime in LOW_REGIMES]
-    if not target.explicit:
+    if target.kind.order == 1:
         longer = list(shapes(target.formula, spec.shape, spec.params, (1024,), MOST_ELEMENTS * 10))
         points += [(dtype, "normal", shape) for dtype in LOW[1:] for shape in longer]
     for dtype, regime, shape in points:
         spec = dataclasses.replace(spec, dtype=dtype, inputs=REGIMES[regime], shape=shape)
         try:
-            case = draw(spec)
+            case = case_of(spec)
             truth = manual.gradients(case.to("cpu", torch.float64), target.derivation)
-            right, own = manual.gradients(case, target.derivation), differentiate(case)
+            right, own = manual.gradients(case, target.derivation), reference.by_library(case, target.kind)
         except Exception:  # no kernel for this dtype, or no such inputs
             continue
         yield f"{dtype}, {regime} {shape if shape != target.spec.shape else ''}", case, right, truth, own

@@ -1,25 +1,26 @@
 """What handgrad says about a planted derivation, at each level of its checks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
-from runner.checks import LEVELS
-from runner.experiment import run
+from runner.case.spec import DTypeName
+from runner.experiment import is_right, run
 from runner.formula.signature import Function
-from runner.record import Row
+from runner.judge.judgement import Judgement
 from runner.selftest.mistake import ACCURACY, Target, planted
+from runner.settings import LEVELS, Level
 
 RIGHT = ("exact", "correct")
 IN_EVERY_DTYPE = (*ACCURACY, "wrong dtype")
-LOWER = ("bfloat16", "float16", "float64")
+LOWER: tuple[DTypeName, ...] = ("bfloat16", "float16", "float64")
 
 
-def levels() -> tuple[str, ...]:
+def levels() -> tuple[Level, ...]:
     """Return the levels of checks, the strictest first."""
     return tuple(reversed(LEVELS))
 
 
-def verdict(target: Target, function: Function, level: str, kind: str) -> tuple[bool, str]:
+def verdict(target: Target, function: Function, level: Level, kind: str) -> tuple[bool, str]:
     """Return whether a planted derivation is caught, and what was said about it.
 
     It is judged in the experiment's own dtype. A mistake of the arithmetic is tried in the others too, and
@@ -31,41 +32,38 @@ def verdict(target: Target, function: Function, level: str, kind: str) -> tuple[
         spec = replace(target.spec, dtype=dtype, check=level, second_order=kind == "second order")
         there = replace(target, spec=spec)
         with planted(there, function) as changed:
-            rows = run(changed)
-        right = right_rows(there)
-        caught = [row for row in rows if _worse(row, right, accuracy=kind in ACCURACY)]
+            judgements = run(changed)
+        right = right_judgements(there)
+        caught = [one for one in judgements if _worse(one, right, accuracy=kind in ACCURACY)]
         if caught:
-            return True, f"{dtype}: {_in_words(caught)}"
-        said = said or _in_words(rows)
+            return True, f"{dtype}: {'; '.join(map(in_words, caught))}"
+        said = said or "; ".join(map(in_words, judgements))
     return False, said
 
 
-def _worse(row: Row, right: Mapping[str, Row], *, accuracy: bool) -> bool:
-    """Tell whether a row is rejected, or less accurate, where the right derivation's is not."""
-    if any(_rejected(other) for other in right.values()):
+def _worse(judgement: Judgement, right: Mapping[str, Judgement], *, accuracy: bool) -> bool:
+    """Tell whether a gradient is rejected, or less accurate, where the right derivation's is not."""
+    if not all(is_right(other) for other in right.values()):
         return False
-    lost = row.verdict == "inaccurate" and getattr(right.get(row.wrt), "verdict", "") in RIGHT
-    return _rejected(row) or (accuracy and lost)
+    own = right.get(judgement.wrt)
+    lost = judgement.verdict == "inaccurate" and own is not None and own.verdict in RIGHT
+    return not is_right(judgement) or (accuracy and lost)
 
 
-def right_rows(target: Target) -> Mapping[str, Row]:
-    """Return the rows of the right derivation, by input."""
-    key = repr((target.spec, target.derivation))
+def right_judgements(target: Target) -> Mapping[str, Judgement]:
+    """Return the judgements of the right derivation, by input."""
+    key = repr((target.spec, target.derivation.name))
     if key not in _right:
         with planted(target, target.function) as spec:
-            _right[key] = {row.wrt: row for row in run(spec)}
+            _right[key] = {judgement.wrt: judgement for judgement in run(spec)}
     return _right[key]
 
 
-_right: dict[str, Mapping[str, Row]] = {}
+_right: dict[str, Mapping[str, Judgement]] = {}
 
 
-def _rejected(row: Row) -> bool:
-    return row.status != "completed" or row.verdict not in (*RIGHT, "inaccurate")
-
-
-def _in_words(rows: Iterable[Row]) -> str:
-    return "; ".join(
-        " ".join(filter(None, (row.wrt, row.verdict or row.status, row.failed_checks, row.error)))
-        for row in rows
-    )
+def in_words(judgement: Judgement) -> str:
+    """Say what was found of one gradient."""
+    outcome = judgement.verdict or judgement.status
+    said = (judgement.wrt, outcome, *judgement.failed, judgement.error, *map(str, judgement.diagnosis))
+    return " ".join(filter(None, said))

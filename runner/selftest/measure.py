@@ -11,6 +11,7 @@ from torch import Tensor
 from runner.case.case import Case
 from runner.compare import identical_bits
 from runner.errors import reason
+from runner.formula.derivation import Derivation
 from runner.formula.signature import Function, signature
 from runner.judge import manual
 from runner.selftest.probes import Probe, outcome
@@ -30,7 +31,7 @@ class Measured:
     complete: bool = True  # whether an input that is left out is a mistake
 
 
-def measure(probe: Probe, derivation: str) -> Measured | None:
+def measure(probe: Probe, derivation: Derivation) -> Measured | None:
     """Run the right derivation, and see how far the last bits of its arguments move it."""
     try:
         gradients = outcome(probe, derivation)

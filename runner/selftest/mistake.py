@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from runner.case.case import Case
-from runner.case.spec import Spec, draw
+from runner.case.spec import Spec, case_of
 from runner.formula import Formula, registry
+from runner.formula.derivation import Derivation
+from runner.formula.kind import Kind
 from runner.formula.signature import Function
 from runner.judge import manual, reference
 
@@ -35,22 +37,22 @@ class Target:
 
     spec: Spec
     formula: Formula
-    derivation: str
+    derivation: Derivation
 
     @property
     def function(self) -> Function:
-        """The derivation itself."""
-        return self.formula.derivations[self.derivation]
+        """What a mistake is planted into."""
+        return self.derivation.function
 
     @property
-    def explicit(self) -> bool:
-        """Whether it is a full Jacobian."""
-        return self.derivation in self.formula.jacobians
+    def kind(self) -> Kind:
+        """What the derivation gives."""
+        return self.derivation.kind
 
     @cached_property
     def case(self) -> Case:
         """The experiment's own inputs, in float64."""
-        return reference.in_float64(draw(self.spec))
+        return reference.in_float64(case_of(self.spec))
 
     @cached_property
     def gradients(self) -> dict[str, Tensor]:
@@ -60,7 +62,7 @@ class Target:
     @property
     def complete(self) -> bool:
         """Whether it differentiates by every input, so that leaving one out is a mistake."""
-        return not self.explicit and {*self.gradients} == {*self.case.differentiable}
+        return self.kind.covers and {*self.gradients} == {*self.case.differentiable}
 
 
 @dataclass(frozen=True)
@@ -83,17 +85,15 @@ def planted(target: Target, function: Function) -> Iterator[Spec]:
 
     Where the derivation covers every input it stands alone, so that an input which it leaves out is missed.
     """
-    formula, derivation, explicit = target.formula, target.derivation, target.explicit
-    others = {} if target.complete else formula.gradients
-    name = f"{formula.name}~{derivation}"
+    formula, derivation = target.formula, target.derivation
+    others = {} if target.complete else {n: d for n, d in formula.derivations.items() if d.kind.covers}
+    name = f"{formula.name}~{derivation.name}"
+    changed = dataclasses.replace(derivation, function=function, formula=name)
     registry._registry[name] = dataclasses.replace(
-        formula,
-        name=name,
-        gradients=others if explicit else {**others, derivation: function},
-        jacobians={derivation: function} if explicit else {},
+        formula, name=name, derivations={**others, derivation.name: changed}
     )
     try:
-        yield dataclasses.replace(target.spec, formula=name, derivations=(derivation,))
+        yield dataclasses.replace(target.spec, formula=name, derivations=(derivation.name,))
     finally:
         registry._registry.pop(name, None)
 

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.case.inputs import draw_inputs
-from runner.case.spec import Spec, draw, draw_edge
+from runner.case.spec import Spec, case_of, edge_case
 from runner.formula import Formula
+from runner.formula.derivation import Derivation
 from runner.formula.draw import Draw
 from runner.judge import manual
 from runner.selftest.layouts import expanded, strided, transposed
@@ -55,7 +56,7 @@ def probes(target: Target, params: Mapping[str, Any]) -> Iterator[Probe]:
     yield from _at(spec, "ones upstream", spec, upstream="ones")
     for name, regime in REGIMES.items():
         yield from _at(spec, name, spec, kink=name == "zeros", inputs=regime, seed=3)
-    most = MOST_ELEMENTS // 100 if target.explicit else MOST_ELEMENTS  # a Jacobian has their square
+    most = MOST_ELEMENTS // 100 if target.kind.order > 1 else MOST_ELEMENTS  # a Jacobian has their square
     for shape in shapes(target.formula, spec.shape, params, most=most):
         yield from _at(spec, f"shape {shape}", spec, shape=shape, inputs=REGIMES["normal"])
     yield from _all_digits(spec)
@@ -67,7 +68,7 @@ def probes(target: Target, params: Mapping[str, Any]) -> Iterator[Probe]:
 def _at(spec: Spec, label: str, base: Spec, *, kink: bool = False, **changes: Any) -> Iterator[Probe]:
     """Yield the probe, unless the formula does not allow such inputs."""
     try:
-        case = draw(dataclasses.replace(base, **changes))
+        case = case_of(dataclasses.replace(base, **changes))
         case.results  # noqa: B018  the forward refuses what it does not allow
     except Exception:  # whatever a formula raises, it does not allow
         return
@@ -145,13 +146,13 @@ def _edges(spec: Spec, formula: Formula) -> Iterator[Probe]:
         if edge.raises is not None:
             continue
         try:
-            case = draw_edge(spec, edge)
+            case = edge_case(spec, edge)
             case.results  # noqa: B018
         except Exception:  # an edge may not fit the other settings
             continue
         yield Probe(f"edge {name}", case, kink=edge.kink)
 
 
-def outcome(probe: Probe, derivation: str) -> dict[str, Tensor]:
+def outcome(probe: Probe, derivation: Derivation) -> dict[str, Tensor]:
     """Call a derivation on fresh arguments."""
     return manual.call(probe.case, derivation, probe.values())

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.case.inputs import seeded
-from runner.case.spec import draw
+from runner.case.spec import case_of
+from runner.formula.kind import Kind
 from runner.formula.signature import Function, signature
 from runner.judge import reference
 from runner.selftest.mistake import Target
@@ -31,14 +32,14 @@ def _gradcheck(target: Target, function: Function, *, fast: bool) -> bool:
     leaves = [case.inputs[name].detach().clone().requires_grad_() for name in wrt]
 
     def run(*tensors: Tensor) -> Any:
-        return as_function(case, function, wrt, target.explicit).apply(*tensors)  # type: ignore[attr-defined]
+        return as_function(case, function, wrt, target.kind).apply(*tensors)  # type: ignore[attr-defined]
 
     with seeded(0):
         accepted: bool = torch.autograd.gradcheck(run, leaves, fast_mode=fast, raise_exception=True)
     return accepted
 
 
-def as_function(case: Case, function: Function, wrt: list[str], explicit: bool) -> type:
+def as_function(case: Case, function: Function, wrt: list[str], kind: Kind) -> type:
     """Make a `torch.autograd.Function` of a forward and a derivation, as its user would."""
     formula = case.formula
 
@@ -55,17 +56,18 @@ def as_function(case: Case, function: Function, wrt: list[str], explicit: bool) 
             grads = {f"grad_{name}": g for name, g in zip(formula.outputs, upstream, strict=True)}
             values = {**ctx.values, **grads}
             found = function(**signature(function).pick(values, rest=case.inputs))
-            if explicit:
-                found = {n: torch.tensordot(upstream[0], J, upstream[0].ndim) for n, J in found.items()}
-            return tuple(found.get(name) for name in wrt)
+            products = {
+                n: kind.product(value, upstream[0]) for n, value in found.items() if value is not None
+            }
+            return tuple(products.get(name) for name in wrt)
 
     return Planted
 
 
 def allclose(target: Target, function: Function) -> bool:
     """`torch.allclose` against autograd, with its default tolerances, in the experiment's own dtype."""
-    case = draw(target.spec)
-    expected = reference.jacobians(case) if target.explicit else reference.autograd(case)
+    case = case_of(target.spec)
+    expected = reference.by_library(case, target.kind)
     with torch.no_grad():
         found = function(**signature(function).pick(case.values, rest=case.inputs))
     return all(torch.allclose(found[name], expected[name]) for name in target.gradients)

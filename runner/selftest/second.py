@@ -9,7 +9,7 @@ from runner.selftest.mistake import Target
 
 def second_derivative(target: Target, function: Function) -> dict[str, Tensor] | None:
     """Differentiate the sum of all gradients by every input; None for one that cannot be differentiated."""
-    if target.explicit:
+    if not target.kind.takes_upstream:
         return None
     case = target.case.map(lambda tensor: tensor.detach().to(torch.float64, copy=True))  # it may be damaged
     leaves = {name: case.inputs[name].detach().clone().requires_grad_() for name in case.differentiable}

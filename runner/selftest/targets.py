@@ -25,7 +25,11 @@ def targets(formulas: Iterable[str] = ()) -> list[Target]:
         if name not in names():
             raise UserError(unknown("formula", name, names()))
     specs = [spec for spec in specifications().values() if not chosen or spec.formula in chosen]
-    return [Target(spec, lookup(spec.formula), name) for spec in specs for name in spec.derivations]
+    return [
+        Target(spec, lookup(spec.formula), lookup(spec.formula).derivations[name])
+        for spec in specs
+        for name in spec.derivations
+    ]
 
 
 def specifications() -> dict[str, Spec]:

@@ -2,9 +2,9 @@
 
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import torch
@@ -13,8 +13,7 @@ from runner.case.spec import Spec
 from runner.errors import reason, too_long
 from runner.experiment import run
 from runner.formula.plugins import load
-from runner.record import Row
-from runner.sweep.job import lost, packed
+from runner.sweep.job import Result, lost, packed
 
 
 class TimedOut(BaseException):
@@ -27,24 +26,24 @@ def warm_up() -> None:
     torch.autograd.grad(x * 2, x, torch.ones(1))
 
 
-def attempt(spec: Spec, timeout_s: float | None = None) -> dict[str, Any]:
-    """Return a point's rows as plain data; no exception of its code gets out."""
-    began = time.perf_counter()
-    rows = _rows(spec, timeout_s)
-    return packed(rows, time.perf_counter() - began)
-
-
-def _rows(spec: Spec, timeout_s: float | None) -> list[Row]:
+def attempt(spec: Spec, timeout_s: float | None = None) -> Result:
+    """Return what became of a point, as plain data; no exception of its code gets out."""
+    began = datetime.now(UTC)
     try:
         load(spec.plugins)
         with _alarm(timeout_s):
-            return run(spec)
+            judgements = run(spec)
+        return packed(spec, judgements, began)
     except TimedOut:
-        return lost(spec, "timeout", too_long(timeout_s or 0))
+        return lost(spec, "timeout", too_long(timeout_s or 0), _seconds(began))
     except SystemExit as stop:
-        return lost(spec, "crashed", f"the code exits with sys.exit({stop.code!r})")
+        return lost(spec, "crashed", f"the code exits with sys.exit({stop.code!r})", _seconds(began))
     except Exception as error:  # what `run` itself does not expect is a result all the same
-        return lost(spec, "failed", reason(error))
+        return lost(spec, "failed", reason(error), _seconds(began))
+
+
+def _seconds(began: datetime) -> float:
+    return (datetime.now(UTC) - began).total_seconds()
 
 
 @contextmanager

@@ -1,18 +1,27 @@
 """One point on its way through a sweep, and the records that it leaves in the ledger."""
 
 import hashlib
+import platform
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
 
 from runner.case.spec import Spec
-from runner.experiment import _common, refused
-from runner.record import Row
+from runner.environment import commit, environment
+from runner.formula import lookup
+from runner.formula.source import judge_fingerprint
+from runner.judge.judgement import Judgement, Status
+from runner.record import COLUMNS
 
-EMPTY = vars(Row())
-SEVERITY = ("completed", "failed", "timeout", "crashed")
+Result = Mapping[str, Any]
+"""What became of a point, as JSON can hold it: status, seconds, provenance, judgements."""
+
 OF_THE_SWEEP = re.compile(r"^(workers|cluster|threads|quiet|sweep\.\w+|limits(\.\w+)?)=")
 
 
@@ -35,41 +44,51 @@ def started(job: Job) -> dict[str, Any]:
     return {"event": "started", **job.identity}
 
 
-def finished(job: Job, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record of a point whose rows are known."""
-    return {"event": result["status"], **job.identity, "overrides": list(job.overrides), **result}
+def finished(job: Job, result: Result) -> dict[str, Any]:
+    """Return the record of a point whose judgements are known."""
+    settings = {"overrides": list(job.overrides), "settings": job.spec.settings}
+    return {"event": result["status"], **job.identity, **settings, **result}
 
 
-def packed(found: Sequence[Row], seconds: float) -> dict[str, Any]:
-    """Return rows as plain data: what they share once, and no cell that is empty."""
-    written = [
-        {name: value for name, value in vars(row).items() if value not in (None, "") or EMPTY[name] != value}
-        for row in found
-    ]
-    shared = {
-        name: value
-        for name, value in (written[0] if written else {}).items()
-        if not isinstance(value, float) and all(row.get(name) == value for row in written)  # -0.0 == 0.0
-    }
+def packed(spec: Spec, judgements: Sequence[Judgement], began: datetime) -> dict[str, Any]:
+    """Return what a point gave as plain data, with where it ran."""
     return {
-        "status": max((row.status for row in found), key=SEVERITY.index, default="completed"),
-        "seconds": round(seconds, 6),
-        "shared": shared,
-        "rows": [{name: value for name, value in row.items() if name not in shared} for row in written],
+        "status": _worst(judgements),
+        "seconds": round((datetime.now(UTC) - began).total_seconds(), 6),
+        "started_at": began.isoformat(timespec="milliseconds"),
+        "provenance": _provenance(spec),
+        "judgements": [judgement.as_data() for judgement in judgements],
     }
 
 
-def cells(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a finished record, each with every column, in order, and with none but those."""
-    shared = {**EMPTY, **record.get("shared", {})}
-    for own in record.get("rows", ()):
-        found = {**shared, **own}
-        yield found if len(found) == len(EMPTY) else {name: found[name] for name in EMPTY}
+def code_of_judge() -> dict[str, str]:
+    """Return what results depend on beside settings and formula, as it is called in a sentence."""
+    return {"the judge": judge_fingerprint(), "PyTorch": str(torch.__version__)}
 
 
-def lost(spec: Spec, status: str, error: str) -> list[Row]:
-    """Return the rows of a point that gave none: one for each derivation that was asked for."""
-    return [Row(**_common(spec), derivation=name, status=status, error=error) for name in spec.derivations]
+def _worst(judgements: Iterable[Judgement]) -> Status:
+    return max((one.status for one in judgements), key=get_args(Status).index, default="completed")
+
+
+def _provenance(spec: Spec) -> dict[str, Any]:
+    """Return the report's columns that say where a result comes from."""
+    known = {column.name: environment().get(column.name) for column in COLUMNS}
+    here = {name: value for name, value in known.items() if value is not None}
+    file = getattr(lookup(spec.formula).forward, "__code__", None)
+    repository = commit(Path(file.co_filename).parent) if file else {}
+    return {**here, **repository, "formula_sha": spec.formula_sha, "threads": torch.get_num_threads()}
+
+
+def lost(spec: Spec, status: Status, error: str, seconds: float = 0.0, host: str = "") -> dict[str, Any]:
+    """Return the result of a point that gave none: a judgement for each derivation that was asked for."""
+    names = spec.derivations
+    return {
+        "status": status,
+        "seconds": round(seconds, 6),
+        "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "provenance": {"host": host or platform.node(), "formula_sha": spec.formula_sha},
+        "judgements": [Judgement(derivation=n, status=status, error=error).as_data() for n in names],
+    }
 
 
 def refusal(
@@ -77,9 +96,18 @@ def refusal(
 ) -> dict[str, Any]:
     """Return the record of a point that its formula does not allow, and that has no specification."""
     point = hashlib.sha256(" ".join(overrides).encode()).hexdigest()[:16]
-    result = packed([refused(experiment, formula, error)], 0.0)
-    identity = {"key": point, "point": point, "index": index, "overrides": list(overrides)}
-    return {"event": "failed", **identity, "bad_input": True, **result}
+    return {
+        "event": "failed",
+        "key": f"k{point}",
+        "point": f"p{point}",
+        "index": index,
+        "overrides": list(overrides),
+        "settings": {"experiment": experiment, "formula": formula},
+        "bad_input": True,
+        "status": "failed",
+        "seconds": 0.0,
+        "judgements": [Judgement(status="failed", error=str(error)).as_data()],
+    }
 
 
 def command(overrides: Iterable[str], config_dir: str | None = None) -> str:

@@ -1,8 +1,8 @@
 """The ledger: one append-only file of JSON lines, from which the report is made.
 
-A line's `event` is `started`, or what became of a point: `completed`, `failed`, `crashed`, `timeout`. Two
-more mark a sweep that begins (`sweep`) and one that starts over (`fresh`): what stands above it no longer
-counts.
+The first line has the version. A line's `event` is `started`, or what became of a point: `completed`,
+`failed`, `unsupported`, `crashed`, `timeout`. Two more mark a sweep that begins (`sweep`) and one that starts
+over (`fresh`): what stands above it no longer counts.
 """
 
 import json
@@ -13,26 +13,33 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 from filelock import FileLock, Timeout
 
 from runner.errors import StoppedError, UserError
+from runner.judge.judgement import Status
+from runner.record import SCHEMA_VERSION
 
 NAME = "ledger.jsonl"
 LOCK = "ledger.lock"
 HEAD = re.compile(rb'\{"event":"(\w+)","key":"(\w+)","point":"(\w+)","index":(\d+),')
 AS_WRITTEN = json.JSONDecoder(parse_float=str).decode
 """Reads a line and leaves its figures text: a report copies them, at half the cost."""
-FINISHED = ("completed", "failed", "crashed", "timeout")
+FINISHED: tuple[str, ...] = get_args(Status)
 
 
 class Ledger:
-    """A ledger that is open for writing; several processes may have it open at once."""
+    """A ledger that is open for writing; several processes may have it open at once.
+
+    Raises UserError for one of another version.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+        self.path = checked(folder)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        if not os.fstat(self._descriptor).st_size:
+            self.append({"event": "ledger", "version": SCHEMA_VERSION})
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add one record by a single write, which the system does not tear between processes.
@@ -68,9 +75,29 @@ def append(folder: Path, record: Mapping[str, Any]) -> None:
         ledger.append(record)
 
 
+def checked(folder: Path) -> Path:
+    """Return the path of a folder's ledger; raises UserError for one of another version."""
+    path = folder / NAME
+    if path.exists() and (version := _version(path)) != SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: a ledger of version {version}, which this handgrad does not read; it reads version "
+            f"{SCHEMA_VERSION}. Its report.csv stays as it is; run the sweep in another folder"
+        )
+    return path
+
+
+def _version(path: Path) -> int:
+    """Return the version in the first line that can be read; those before the second version had none."""
+    with path.open("rb") as lines:
+        first = next(filter(None, map(parsed, lines)), None)
+    if first is None:
+        return SCHEMA_VERSION
+    return int(first.get("version", 1)) if first.get("event") == "ledger" else 1
+
+
 def read(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield every record; a line that a killed process left unfinished is dropped."""
-    path = folder / NAME
+    path = checked(folder)
     if path.exists():
         with path.open("rb") as lines:
             yield from filter(None, map(parsed, lines))

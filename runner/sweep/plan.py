@@ -1,14 +1,15 @@
 """The plan of a sweep: which points there are, which are done, which are to run."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runner.case.spec import Spec
 from runner.sweep import ledger
 from runner.sweep.grid import Grid, Point
-from runner.sweep.job import Job
+from runner.sweep.job import Job, code_of_judge
 
 Specify = Callable[[Point], Spec]
 
@@ -22,6 +23,8 @@ class Plan:
     is_wanted: bytes
     found: int
     interrupted: int
+    outdated: int = 0
+    changed: str = ""
 
     @property
     def to_run(self) -> int:
@@ -39,49 +42,92 @@ class Plan:
         total = self.grid.size
         text = f"{total} points: {self.found} found in the ledger, "
         text += f"{total - self.to_run} skipped, {self.to_run} to run"
-        return text + (f"; {self.interrupted} were under way when a sweep ended" if self.interrupted else "")
+        if self.interrupted:
+            text += f"; {self.interrupted} were under way when a sweep ended"
+        if self.outdated:
+            text += f"; {self.outdated} run again, for the code of {self.changed} has changed"
+        return text
 
 
-def validated(grid: Grid, specify: Specify) -> Sequence[int]:
-    """Return the key of every point, as a number; raises UserError for the first point that is not valid."""
-    return array("Q", (number(specify(point).key) for point in grid))
+def validated(grid: Grid, specify: Specify) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the keys of all points, and the hashes of their settings alone, as numbers.
+
+    Raises UserError for the first point that is not valid.
+    """
+    keys, points = array("Q"), array("Q")
+    for point in grid:
+        spec = specify(point)
+        keys.append(number(spec.key))
+        points.append(number(spec.point))
+    return keys, points
 
 
-def plan(grid: Grid, specify: Specify, keys: Sequence[int], folder: Path, *, retry: bool = True) -> Plan:
+def plan(
+    grid: Grid,
+    specify: Specify,
+    identities: tuple[Sequence[int], Sequence[int]],
+    folder: Path,
+    *,
+    retry: bool = True,
+) -> Plan:
     """Look up what became of every point in the folder's ledger."""
-    before = statuses(folder)
-    kept = _kept(retry)
+    before, kept = Before.read(folder), _kept(retry)
     seen: set[int] = set()
-    wanted = bytearray(grid.size)
-    for index, key in enumerate(keys):
-        wanted[index] = before.get(key) not in kept and key not in seen  # what stands twice runs once
+    wanted, outdated = bytearray(grid.size), 0
+    for index, (key, point) in enumerate(zip(*identities, strict=True)):
+        wanted[index] = before.events.get(key) not in kept and key not in seen  # what stands twice runs once
+        outdated += key not in seen and key not in before.events and point in before.points
         seen.add(key)
-    found = sum(before.get(key) in ledger.FINISHED for key in seen)
-    interrupted = sum(before.get(key) == "started" for key in seen)
-    return Plan(grid, specify, bytes(wanted), found, interrupted)
+    found = sum(before.events.get(key) in ledger.FINISHED for key in seen)
+    interrupted = sum(before.events.get(key) == "started" for key in seen)
+    why = before.what_changed() if outdated else ""
+    return Plan(grid, specify, bytes(wanted), found, interrupted, outdated, why)
 
 
-def statuses(folder: Path) -> dict[int, str]:
-    """Return the last event of each key since the ledger's last fresh start."""
-    found: dict[int, str] = {}
-    for record in ledger.read(folder):
-        event = record.get("event", "")
+@dataclass
+class Before:
+    """What a ledger says since its last fresh start: the last event of each key, and every point there is."""
+
+    events: dict[int, str] = field(default_factory=dict)
+    points: set[int] = field(default_factory=set)
+    code: list[Mapping[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Before":
+        """Read a folder's ledger."""
+        before = cls()
+        for record in ledger.read(folder):
+            before._add(record.get("event", ""), record)
+        return before
+
+    def _add(self, event: str, record: Mapping[str, Any]) -> None:
         if event == "fresh":
-            found.clear()
-        elif event in ledger.FINISHED or (event == "started" and number(record["key"]) not in found):
-            found[number(record["key"])] = event
-    return found
+            self.events.clear()
+            self.points.clear()
+        elif event == "sweep":
+            self.code.append(record.get("code", {}))
+        elif event in ledger.FINISHED:
+            self.events[number(record["key"])] = event
+            self.points.add(number(record["point"]))
+        elif event == "started":
+            self.events.setdefault(number(record["key"]), event)
+
+    def what_changed(self) -> str:
+        """Say which code is no longer what it was when the sweep ran before."""
+        now = code_of_judge()
+        changed = [what for what in now if any(then.get(what, now[what]) != now[what] for then in self.code)]
+        return " and ".join(changed) or "the formula"
 
 
 def done(folder: Path, *, retry: bool) -> set[int]:
     """Return the keys that need not run again."""
-    return {key for key, event in statuses(folder).items() if event in _kept(retry)}
+    return {key for key, event in Before.read(folder).events.items() if event in _kept(retry)}
 
 
 def _kept(retry: bool) -> tuple[str, ...]:
-    return ("completed",) if retry else ledger.FINISHED
+    return ("completed", "unsupported") if retry else ledger.FINISHED
 
 
 def number(key: str) -> int:
     """Read a hash as a number, which takes a third of its memory."""
-    return int(key, 16)
+    return int(key[1:], 16)

@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 
 from runner.errors import too_long
+from runner.sweep.machine import cores, memory
 
 READY = b"ready"
 IDLE_S = 60.0
@@ -27,13 +28,16 @@ IDLE_EXIT = 75
 LOOK_S = 0.05  # how often memory is looked at
 SHARE_OF_MEMORY = 0.8
 
+Results = list[dict[str, Any]]
+"""Of each point of a chunk its packed rows, or under `lost` what became of it."""
+
 
 @dataclass(frozen=True)
 class Terms:
-    """What a worker must know of a sweep. `share` workers divide a machine; None asks the Dask worker."""
+    """What a worker must know of a sweep; `share` workers divide a machine."""
 
     token: str
-    share: int | None = None
+    share: int
     threads: int | None = None
     timeout_s: float | None = None
     memory_gb: float | None = None
@@ -53,15 +57,10 @@ class RetiredError(Exception):
     """The sweep is over, and its children are gone."""
 
 
-def run_chunk(specs: Sequence[bytes], terms: Terms) -> list[dict[str, Any]]:
-    """Run pickled specifications in turn; return the rows of each, or what became of it."""
+def run_chunk(specs: Sequence[bytes], terms: Terms) -> Results:
+    """Run pickled specifications in turn; raises RuntimeError where no child process starts."""
     terms = _settled(terms)
     return [_run(spec, terms) for spec in specs]
-
-
-def offers_gpu(dask_worker: Any) -> bool:
-    """Tell whether a worker was started with `--resources GPU=1`; Dask hands it over by this name."""
-    return bool(dask_worker.state.total_resources.get("GPU"))
 
 
 def retire(token: str) -> None:
@@ -115,10 +114,9 @@ class Child:
         return result
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once. Its thread, which may be reading, sees the end and lets go of the pipe."""
         self._process.kill()
         self._process.wait()
-        self._connection.close()
 
     @property
     def is_idle_no_more(self) -> bool:
@@ -155,14 +153,9 @@ _retired: set[str] = set()
 
 def _settled(terms: Terms) -> Terms:
     """Fill in what depends on the machine: this worker's share of cores and memory."""
-    from dask.system import CPU_COUNT
-    from distributed import get_worker
-    from distributed.system import MEMORY_LIMIT
-
-    share = terms.share or get_worker().state.nthreads
-    threads = terms.threads or max(1, CPU_COUNT // share)
-    memory_gb = terms.memory_gb or SHARE_OF_MEMORY * MEMORY_LIMIT / share / 1e9
-    return replace(terms, share=share, threads=threads, memory_gb=memory_gb)
+    threads = terms.threads or max(1, cores() // terms.share)
+    memory_gb = terms.memory_gb or SHARE_OF_MEMORY * memory() / terms.share / 1e9
+    return replace(terms, threads=threads, memory_gb=memory_gb)
 
 
 def _run(spec: bytes, terms: Terms) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from runner.case.spec import Spec, draw
+from runner.case.spec import Spec, case_of
 from runner.experiment import run
 from runner.judge import manual
-from runner.judge.reference import Graph, in_float64
+from runner.judge.reference import in_float64, recorded
 from tests.registry import EXPERIMENTS, specification
 
 ROUNDS = 7
@@ -30,9 +30,9 @@ def measure() -> pd.DataFrame:
 def _row(name: str) -> dict[str, Any]:
     spec = specification(name)
     spec = dataclasses.replace(spec, derivations=spec.derivations[:1])
-    case = draw(spec)
+    case = case_of(spec)
     tasks: dict[str, Callable[[], Any]] = {
-        "autograd_ms": lambda: Graph.record(case).gradients(),
+        "autograd_ms": lambda: recorded(case).gradients(),
         "off_ms": lambda: run(dataclasses.replace(spec, check="off")),
         "quick_ms": lambda: run(dataclasses.replace(spec, check="quick")),
         "full_ms": lambda: run(dataclasses.replace(spec, check="full")),
@@ -50,15 +50,15 @@ def _row(name: str) -> dict[str, Any]:
 
 def _gradcheck(spec: Spec) -> bool:
     """Hold the derivation against finite differences as its users would: in a Function, in float64."""
-    case = in_float64(draw(spec))
-    names = case.differentiable
+    case = in_float64(case_of(spec))
+    names, derivation = case.differentiable, case.formula.derivations[spec.derivations[0]]
 
     class Manual(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *leaves: torch.Tensor) -> Any:
             ctx.save_for_backward(*leaves)
             inputs = {**case.inputs, **dict(zip(names, leaves, strict=True))}
-            results = case.formula.apply(case.formula.forward, inputs, case.params)
+            results = case.evaluate(inputs)
             return tuple(results[output] for output in case.formula.outputs)
 
         @staticmethod
@@ -66,7 +66,7 @@ def _gradcheck(spec: Spec) -> bool:
             inputs = {**case.inputs, **dict(zip(names, ctx.saved_tensors, strict=True))}
             grads = dict(zip(case.formula.outputs, upstream, strict=True))
             moved = dataclasses.replace(case, inputs=inputs, upstream=grads)
-            found = manual.call(moved, spec.derivations[0], moved.values)
+            found = manual.call(moved, derivation, moved.values)
             return tuple(found.get(name) for name in names)
 
     leaves = [case.inputs[name].clone().requires_grad_() for name in names]

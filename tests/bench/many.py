@@ -1,6 +1,5 @@
 """`python -m tests.bench.many POINTS FOLDER`: a sweep whose experiments cost nothing; prints MB, s, ms."""
 
-import copy
 import sys
 import time
 from pathlib import Path
@@ -11,13 +10,14 @@ import psutil
 from runner import experiment, report
 from runner.case.spec import Spec
 from runner.command import app
-from runner.record import Row
+from runner.compare import Verdict
+from runner.judge.judgement import Judgement
 from runner.report import csv
 from runner.sweep import attempt
 
 SEEN: dict[str, Any] = {
     "points": 0,
-    "rows": None,
+    "judgements": None,
     "after_1000": 0.0,
     "began": 0.0,
     "ended": 0.0,
@@ -26,22 +26,20 @@ SEEN: dict[str, Any] = {
 PUBLISH = report.publish
 
 
-def canned(spec: Spec) -> list[Row]:
-    """Return the rows of the first point under each other's seed and key."""
+def canned(spec: Spec) -> list[Judgement]:
+    """Return the judgements of the first point for every other."""
     SEEN["points"] += 1
-    if SEEN["rows"] is None:
-        SEEN["rows"] = experiment.run(spec)
+    if SEEN["judgements"] is None:
+        SEEN["judgements"] = experiment.run(spec)
         SEEN["began"] = time.perf_counter()
     if SEEN["points"] == 1000:
         SEEN["after_1000"] = _memory_mb()
     SEEN["ended"] = time.perf_counter()
-    rows: list[Row] = [copy.copy(row) for row in SEEN["rows"]]
-    for row in rows:
-        row.seed, row.key = spec.seed, spec.key
-    return rows
+    judgements: list[Judgement] = SEEN["judgements"]
+    return judgements
 
 
-def timed(folder: Path, fail_on: str, *, quiet: bool = False) -> int:
+def timed(folder: Path, fail_on: Verdict, *, quiet: bool = False) -> int:
     """Make the report, and note how long it takes, from the ledger to the last table."""
     began = time.perf_counter()
     status = PUBLISH(folder, fail_on, quiet=quiet)

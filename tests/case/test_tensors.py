@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from runner.case.spec import draw, draw_edge
+from runner.case.spec import case_of, edge_case
 from runner.case.tensors import headers, load
 from runner.errors import UserError
 from runner.settings import Inputs
@@ -173,7 +173,7 @@ def test_a_bad_file_among_good_ones(plant: Plant, run: Run, tmp_path: Path, dump
 
 
 def labels(file: Path, dtype: torch.dtype) -> str:
-    case = draw(specification("cross_entropy"))
+    case = case_of(specification("cross_entropy"))
     save_file({n: t if t.is_floating_point() else t.to(dtype) for n, t in case.inputs.items()}, file)
     return str(file)
 
@@ -188,20 +188,20 @@ def test_labels_have_the_dtype_that_the_formula_draws(tmp_path: Path) -> None:
 def test_the_key_changes_with_the_content_of_the_file(tmp_path: Path) -> None:
     file, keys = tmp_path / "dump.safetensors", set()
     for factor in (1.0, 2.0):
-        save(file, {name: tensor * factor for name, tensor in draw(specification("mse")).inputs.items()})
+        save(file, {name: tensor * factor for name, tensor in case_of(specification("mse")).inputs.items()})
         keys.add(specification("mse", inputs=Inputs(file=str(file))).key)
     assert len(keys) == 2
 
 
 def test_a_degenerate_case_is_drawn_and_not_read(tmp_path: Path) -> None:
     spec = specification("layer_norm")
-    case = draw(spec)
+    case = case_of(spec)
     upstream = {f"grad_{name}": tensor for name, tensor in case.upstream.items()}
     save(tmp_path / "dump.npz", {**case.inputs, **upstream})
     of_file = specification("layer_norm", inputs=Inputs(file=str(tmp_path / "dump.npz")))
-    assert torch.equal(draw(of_file).upstream["y"], case.upstream["y"])
+    assert torch.equal(case_of(of_file).upstream["y"], case.upstream["y"])
     edge = case.formula.edges["one_number"]
-    assert draw_edge(of_file, edge).inputs["x"].shape[-1] == 1
+    assert edge_case(of_file, edge).inputs["x"].shape[-1] == 1
 
 
 def test_a_forward_that_raises_is_a_failed_row(

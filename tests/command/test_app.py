@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.command.app import CONF
-from runner.record import columns
+from runner.record import COLUMNS
 from tests.conftest import Run
 from tests.registry import EXPERIMENTS
 
@@ -31,7 +31,7 @@ def test_single_run_writes_its_report(run: Run) -> None:
     assert {path.name for path in folder.iterdir()} == {
         ".hydra", "report.csv", "environment.json", "ledger.jsonl",
     }  # fmt: skip
-    assert list(outcome.report.columns) == list(columns())
+    assert list(outcome.report.columns) == [column.name for column in COLUMNS]
     assert (
         json.loads((folder / "environment.json").read_text())["torch_version"]
         == outcome.rows[0]["torch_version"]

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from runner.diagnose import diagnose
-from tests.diagnose.diagnosed import BOUND, COLUMN, NAN, NOTHING, T, U, X, numbers, replaced, told
+from tests.diagnose.diagnosed import BOUND, COLUMN, NAN, NOTHING, T, U, X, judged, numbers, replaced, told
 
 
 @pytest.mark.parametrize("size", [(3,), (2, 2), (5, 7), (5, 5), (3, 4, 5), (2, 3, 1, 4)])
@@ -15,7 +14,7 @@ def test_arbitrary_mistakes_have_no_simple_explanation(size: tuple[int, ...], bo
     for seed in range(20):
         wrong, truth, value, upstream = (numbers(*size, seed=100 * i + seed) for i in range(1, 5))
         known: dict[str, Any] = {"dimensions": dict(zip("klmn", size, strict=False)), "params": {"p": 0.1}}
-        words = diagnose(wrong, truth, bound, value=value, upstream=upstream, **known)
+        words = judged(wrong, truth, bound, value=value, upstream=upstream, **known)
         assert words.startswith(NOTHING)
 
 
@@ -25,9 +24,7 @@ def test_arbitrary_mistakes_among_few_levels(draws: str) -> None:
     for seed in range(20):
         wrong = (numbers(4, 5, seed=seed) * 4).round()
         truth = (numbers(4, 5, seed=50 + seed).clamp(0, 1) * levels).round() + (draws == "constants") * 1.37
-        assert diagnose(wrong, truth, 1e-12, value=wrong.roll(1), upstream=torch.ones(4, 5)).startswith(
-            NOTHING
-        )
+        assert judged(wrong, truth, 1e-12, value=wrong.roll(1), upstream=torch.ones(4, 5)).startswith(NOTHING)
 
 
 def test_scattered_mistakes_have_no_simple_explanation() -> None:
@@ -51,15 +48,15 @@ def test_nothing_is_wrong() -> None:
 
 def test_a_bound_that_hides_everything_proves_nothing() -> None:
     for wrong in (2 * T, 0 * T, T.flip(0), T + COLUMN):
-        words = diagnose(10 * wrong, T, 3.0, value=X, upstream=U, dimensions={"m": 5})
+        words = judged(10 * wrong, T, 3.0, value=X, upstream=U, dimensions={"m": 5})
         assert words.startswith((NOTHING, "every element is within"))
 
 
 def test_half_precision_tells_a_factor() -> None:
     rounded = numbers(35, 37).bfloat16()
     bound = 2.0**-8 * float(rounded.abs().max())
-    assert diagnose(2 * rounded, rounded, bound) == "off by a factor of 2"
-    assert diagnose(-rounded, rounded, bound).startswith("the sign is wrong")
+    assert judged(2 * rounded, rounded, bound) == "off by a factor of 2"
+    assert judged(-rounded, rounded, bound).startswith("the sign is wrong")
 
 
 def test_an_argument_is_left_as_it_is() -> None:

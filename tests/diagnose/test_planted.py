@@ -6,28 +6,29 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from runner.case.spec import draw
+from runner.case.spec import case_of
 from runner.diagnose import diagnose
 from runner.formula.signature import signature
-from runner.judge.reference import in_float64, plain_autograd
-from tests.diagnose.diagnosed import BOUND, NOTHING
+from runner.judge.reference import by_forward, in_float64
+from tests.diagnose.diagnosed import BOUND, NOTHING, read
 from tests.registry import specification
 
 
 def planted(name: str, wrt: str, wrong: Callable[..., Tensor], **changes: Any) -> str:
     """Diagnose a wrong gradient of a formula of the registry, on float64 inputs, as the runner would."""
     spec = specification(name, **changes)
-    case = in_float64(draw(spec))
+    case = in_float64(case_of(spec))
     (upstream,) = case.upstream.values()
-    return diagnose(
+    statement = diagnose(
         wrong(**signature(wrong).pick(case.values, rest=case.inputs)),
-        plain_autograd(case)[wrt],
+        by_forward(case)[wrt],
         BOUND,
         value=case.inputs[wrt],
         upstream=upstream,
         dimensions=spec.shape,
         params=spec.params,
     )
+    return read(statement)
 
 
 def mse_without_two_over_n(y: Tensor, pred: Tensor) -> Tensor:
@@ -130,5 +131,5 @@ def test_mistakes_in_the_registry(name: str, wrt: str, wrong: Callable[..., Tens
 
 
 def test_a_square_shape_hides_a_transpose_from_the_shapes_alone() -> None:
-    found = planted("matvec", "W", matvec_transposed, upstream="normal", **SQUARE)
-    assert found == "the right numbers, transposed"
+    sentence = planted("matvec", "W", matvec_transposed, upstream="normal", **SQUARE)
+    assert sentence == "the right numbers, transposed"

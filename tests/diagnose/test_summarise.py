@@ -1,9 +1,16 @@
 """Several verdicts are put into one sentence."""
 
+from typing import Any
+
 import pytest
 
-from runner.diagnose import summarise
+from runner import diagnose
 from runner.formula import Shape
+from tests.diagnose.diagnosed import read
+
+
+def summarise(*verdicts: Any, **more: Any) -> str:
+    return read(diagnose.summarise(*verdicts, **more))
 
 
 @pytest.mark.parametrize(

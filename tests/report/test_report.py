@@ -3,52 +3,86 @@
 import io
 import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from runner.record import Row, columns, from_cells, spelled
+from runner.compare import Errors
+from runner.diagnose import say
+from runner.judge.judgement import Judgement, Times
+from runner.record import COLUMNS, spelled
 from runner.report import csv, table
+from runner.report.row import EMPTY, numeric, rows
 from runner.report.summary import Summary, worst_error
 from runner.sweep import ledger
-from runner.sweep.job import cells, packed
+from runner.sweep.job import Job, finished, packed
+from tests.registry import specification
+
+
+def cells(**filled: Any) -> dict[str, Any]:
+    return {**EMPTY, "status": "completed", **filled}
+
 
 ROWS = [
-    Row(experiment="a", verdict="exact", max_abs_error=0.0, seed=3, key="1", dtype="float32"),
-    Row(experiment="b", status="failed", error='a comma, a "quote"\nand a line', git_dirty=True),
-    Row(experiment="c", verdict="wrong", max_abs_error=math.nan, nonfinite=2, worst_index="[0,1]", key="2"),
-    Row(experiment="d", verdict="wrong", max_abs_error=math.inf, key="3"),
+    cells(experiment="a", verdict="exact", max_abs_error=0.0, seed=3, key="1", dtype="float32"),
+    cells(experiment="b", status="failed", error='a comma, a "quote"\nand a line', git_dirty=True),
+    cells(experiment="c", verdict="wrong", max_abs_error=math.nan, nonfinite=2, worst_index="[0,1]", key="2"),
+    cells(experiment="d", verdict="wrong", max_abs_error=math.inf, key="3"),
 ]
 
+ERRORS = Errors(2.0, math.nan, 0.5, math.inf, -0.0, 1e-300, 1, (2, 3), -0.0, math.nan)
+JUDGEMENTS = [
+    Judgement(derivation="d", wrt="x", size=(), verdict="exact", max_abs_error=0.0, judged_in="float64"),
+    Judgement(
+        derivation="d", wrt="W", size=(2, 3), verdict="inaccurate", errors=ERRORS, max_abs_error=math.nan,
+        autograd_truth_error=0.25, bound=1e-17, times=Times(0.5, 0.1, 1.0, 0.2, 0.125),
+        failed=("precision",), notes=(say("decided_in", refusal="no float64", dtype="bfloat16"),),
+        diagnosis=(say("finding", check="precision", condition="large", what=say("not_finite", count=2)),),
+    ),
+    Judgement(derivation="e", wrt="x", verdict="wrong", size=(0,), times=Times(0.5, 0.1, 1.0, 0.2, 0.125)),
+    Judgement(derivation="f", status="failed", error="ZeroDivisionError: of what"),
+]  # fmt: skip
 
-def same(one: Row, other: Row) -> bool:
-    return repr(one) == repr(other)
 
-
-def test_a_row_survives_the_ledger(tmp_path: Path) -> None:
-    for row in ROWS:
-        ledger.append(tmp_path, {"event": "completed", **packed([row], 0.0)})
-    for read in (json.loads, ledger.AS_WRITTEN):
-        lines = (tmp_path / ledger.NAME).read_bytes().splitlines(keepends=True)
-        found = [from_cells(row) for line in lines for row in cells(ledger.parsed(line, read) or {})]
-        assert len(found) == len(ROWS)
-        assert all(map(same, found, ROWS))
+@pytest.mark.parametrize("read", [json.loads, ledger.AS_WRITTEN])
+def test_judgements_survive_the_ledger_and_become_rows(tmp_path: Path, read: Any) -> None:
+    spec = specification("linear_mse")
+    record = finished(Job(7, ["seed=1"], spec), packed(spec, JUDGEMENTS, datetime.now(UTC)))
+    ledger.append(tmp_path, record)
+    line = (tmp_path / ledger.NAME).read_bytes().splitlines(keepends=True)[-1]
+    scalar, matrix, wrong, failed = map(numeric, rows(ledger.parsed(line, read) or {}))
+    assert all(list(row) == list(EMPTY) for row in (scalar, matrix, wrong, failed))
+    assert (scalar["gradient_shape"], scalar["elements"], scalar["shape"]) == ("scalar", 1, "m=20 n=5")
+    assert (matrix["gradient_shape"], matrix["elements"], matrix["worst_index"]) == ("2x3", 6, "[2,3]")
+    assert math.isnan(matrix["truth_error"])
+    assert math.isinf(matrix["error_u"])
+    assert math.copysign(1, matrix["manual_at_worst"]) == math.copysign(1, matrix["ulp_p50"]) == -1
+    assert matrix["error_ratio"] != matrix["error_ratio"]
+    assert (matrix["speedup"], wrong["speedup"], wrong["manual_ms"]) == (2.0, None, 0.5)
+    assert matrix["notes"] == "no float64: decided in bfloat16"
+    assert matrix["diagnosis"] == "precision: for large: 2 elements are not finite, where the truth is"
+    assert matrix["failed_checks"] == "precision"
+    assert (failed["status"], failed["verdict"], failed["error"]) == ("failed", "", JUDGEMENTS[-1].error)
+    assert (scalar["point"], scalar["key"]) == (spec.point, spec.key)
+    assert record["event"] == "failed", "a point is what its worst judgement is"
 
 
 def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     ledger.append(tmp_path, {"rows": []})
     with (tmp_path / ledger.NAME).open("a") as file:
         file.write('{"rows": [{"experim')
-    assert len([*ledger.read(tmp_path)]) == 1
+    assert [record for record in ledger.read(tmp_path) if "rows" in record] == [{"rows": []}]
 
 
 def test_the_csv_keeps_order_types_and_values(tmp_path: Path) -> None:
-    read = csv.read(csv.write(tmp_path, map(vars, ROWS)))
-    assert list(read.columns) == list(columns())
+    read = csv.read(csv.write(tmp_path, ROWS))
+    assert list(read.columns) == [column.name for column in COLUMNS]
     assert read["experiment"].tolist() == ["a", "b", "c", "d"]
     assert read["seed"].tolist()[0] == 3
-    assert read["error"].tolist()[1] == ROWS[1].error
+    assert read["error"].tolist()[1] == ROWS[1]["error"]
     assert read["max_abs_error"].tolist()[0] == 0.0
     assert math.isinf(read["max_abs_error"].tolist()[3])
     text = (tmp_path / csv.NAME).read_text()
@@ -57,7 +91,7 @@ def test_the_csv_keeps_order_types_and_values(tmp_path: Path) -> None:
 
 
 def test_the_first_columns_are_what_a_reviewer_wants() -> None:
-    names = list(columns())
+    names = [column.name for column in COLUMNS]
     assert names[:4] == ["experiment", "formula", "derivation", "wrt"]
     assert (
         names.index("verdict") < names.index("max_abs_error") < names.index("manual_ms") < names.index("key")
@@ -65,22 +99,22 @@ def test_the_first_columns_are_what_a_reviewer_wants() -> None:
 
 
 def test_the_largest_error_is_nan_before_infinity_before_numbers() -> None:
-    worst = worst_error(map(vars, ROWS))
+    worst = worst_error(ROWS)
     assert worst is not None
     assert worst["experiment"] == "c"
 
 
-@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], []])
-def test_the_table_prints_every_row_and_what_went_wrong(rows: list[Row]) -> None:
+@pytest.mark.parametrize("shown", [ROWS, ROWS[:1], []])
+def test_the_table_prints_every_row_and_what_went_wrong(shown: list[Any]) -> None:
     out = Console(file=io.StringIO(), width=160)
-    table.print_rows(rows, out)
+    table.print_rows(shown, out)
     summary = Summary("suspect_reference")
-    summary.add({}, [*map(vars, rows)])
+    summary.add({}, shown)
     table.print_summary(summary, Path("report.csv"), out)
     text = out.file.getvalue()  # type: ignore[attr-defined]
-    assert all(row.experiment in text for row in rows)
-    assert f"{len(rows)} row{'' if len(rows) == 1 else 's'}: " in text
-    assert ("a comma" in text) == (len(rows) > 1)
+    assert all(row["experiment"] in text for row in shown)
+    assert f"{len(shown)} row{'' if len(shown) == 1 else 's'}: " in text
+    assert ("a comma" in text) == (len(shown) > 1)
 
 
 def test_settings_are_spelled_as_they_are_typed() -> None:

@@ -11,7 +11,7 @@ from runner.selftest.targets import targets
 
 @cache
 def target(formula: str, derivation: str) -> Target:
-    (found,) = (one for one in targets([formula]) if one.derivation == derivation)
+    (found,) = (one for one in targets([formula]) if one.derivation.name == derivation)
     return found
 
 

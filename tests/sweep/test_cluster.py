@@ -2,13 +2,10 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,61 +15,31 @@ from distributed import Client
 from runner.report import csv
 from runner.sweep import ledger
 from tests.conftest import Run
-from tests.test_layers import ROOT
+from tests.sweep.clusters import Process, scheduler, worker
 
 POINTS = 300
 QUICK = ["timing=off", "check.level=off", "threads=1"]
 
 
-@contextmanager
-def dask(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `dask ...`, as a user would in another terminal, with environment variables of its own."""
-    command = [sys.executable, "-c", "from dask.__main__ import main; main()", *arguments]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "DASK_DISTRIBUTED__DASHBOARD__LINK": "",
-        **variables,
-    }
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def address_of(scheduler: subprocess.Popen[str]) -> str:
-    """Return what a scheduler says it listens to."""
-    assert scheduler.stderr
-    for line in scheduler.stderr:
-        if "tcp://" in line:
-            return f"tcp://{line.partition('tcp://')[2].split()[0]}"
-    raise AssertionError("the scheduler does not say its address")
-
-
-def kill_halfway(path: Path, worker: subprocess.Popen[str]) -> None:
+def kill_halfway(path: Path, process: Process) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if path.exists() and path.read_bytes().count(b'"event":"completed"') > POINTS // 4:
             break
         time.sleep(0.02)
-    os.kill(worker.pid, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
 
 
 def test_a_worker_that_is_killed_costs_no_point(run: Run, tmp_path: Path) -> None:
-    with dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard") as scheduler:
-        address = address_of(scheduler)
-        worker = ["worker", address, "--no-nanny", "--no-dashboard", "--nthreads", "1"]
-        with dask(*worker) as one, dask(*worker):
-            killer = threading.Thread(target=kill_halfway, args=(tmp_path / "sweep" / ledger.NAME, one))
-            killer.start()
-            outcome = run(
-                "-m", "experiment=mse", f"seed=range({POINTS})", f"cluster={address}", *QUICK,
-                "hydra.sweep.dir=sweep",
-            )  # fmt: skip
-            killer.join()
-            assert one.wait(5) == -signal.SIGKILL
+    with scheduler() as (_, address), worker(address) as one, worker(address):
+        killer = threading.Thread(target=kill_halfway, args=(tmp_path / "sweep" / ledger.NAME, one))
+        killer.start()
+        outcome = run(
+            "-m", "experiment=mse", f"seed=range({POINTS})", f"cluster={address}", *QUICK,
+            "hydra.sweep.dir=sweep",
+        )  # fmt: skip
+        killer.join()
+        assert one.wait(5) == -signal.SIGKILL
     assert outcome.status == 0, outcome.err
     finished = Counter(r["key"] for r in ledger.read(tmp_path / "sweep") if r["event"] in ledger.FINISHED)
     assert len(finished) == POINTS
@@ -106,13 +73,14 @@ register(
 def test_points_for_a_gpu_go_to_the_workers_that_have_one(run: Run, tmp_path: Path) -> None:
     (tmp_path / "where.py").write_text(WHERE)
     points = ["formula=where", "plugins=[where.py]", "shape.n=3", "seed=range(12)", *QUICK]
-    with dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard") as scheduler:
-        address = address_of(scheduler)
-        worker = ["worker", address, "--no-nanny", "--no-dashboard", "--nthreads", "1"]
-        with dask(*worker, "--resources", "GPU=1", NAMED="gpu"), dask(*worker, NAMED="cpu"):
-            with Client(address) as client:
-                client.wait_for_workers(2, timeout=60)
-            outcome = run("-m", *points, "device=cuda", f"cluster={address}")
+    with (
+        scheduler() as (_, address),
+        worker(address, "--resources", "GPU=1", NAMED="gpu"),
+        worker(address, NAMED="cpu"),
+    ):
+        with Client(address) as client:
+            client.wait_for_workers(2, timeout=60)
+        outcome = run("-m", *points, "device=cuda", f"cluster={address}")
     assert outcome.status == 1
     assert [row["error"] for row in outcome.rows] == ["ValueError: drawn by the worker gpu"] * 12
 
@@ -120,11 +88,11 @@ def test_points_for_a_gpu_go_to_the_workers_that_have_one(run: Run, tmp_path: Pa
 def test_a_scheduler_that_is_lost_leaves_a_report_and_is_resumed(run: Run, tmp_path: Path) -> None:
     command = ["-m", "experiment=mse", f"seed=range({POINTS})", *QUICK, "hydra.sweep.dir=sweep"]
     with (
-        dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard") as scheduler,
-        dask("worker", address := address_of(scheduler), "--no-nanny", "--no-dashboard", "--nthreads", "1"),
+        scheduler() as (lost, address),
+        worker(address),
         config.set({"distributed.comm.timeouts.connect": "1s"}),  # else it waits for the scheduler's return
     ):
-        killer = threading.Thread(target=kill_halfway, args=(tmp_path / "sweep" / ledger.NAME, scheduler))
+        killer = threading.Thread(target=kill_halfway, args=(tmp_path / "sweep" / ledger.NAME, lost))
         killer.start()
         outcome = run(*command, f"cluster={address}")
         killer.join()
@@ -143,3 +111,14 @@ def test_a_cluster_that_is_not_there_is_said(run: Run, monkeypatch: pytest.Monke
     assert outcome.status == 2
     assert "cluster=tcp://127.0.0.1:9: " in outcome.err
     assert "dask worker tcp://127.0.0.1:9" in outcome.err
+
+
+def test_a_cluster_without_dask_names_the_extra_and_writes_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    outcome = run("-m", "experiment=mse", "cluster=tcp://127.0.0.1:9", *QUICK)
+    assert outcome.status == 2
+    assert "cluster=tcp://127.0.0.1:9: " in outcome.err
+    assert "pip install 'handgrad[cluster]'" in outcome.err
+    assert [*tmp_path.iterdir()] == []

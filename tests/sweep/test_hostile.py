@@ -22,10 +22,10 @@ EXPECTED = {
 }
 
 
-def test_each_point_has_its_own_status_on_workers(run: Run) -> None:
+def test_each_point_has_its_own_status_on_workers(run: Run, pool: str) -> None:
     moods = ",".join(mood for mood in EXPECTED if mood != "leave")
     limits = ["limits.timeout_s=8", "limits.memory_gb=1"]
-    outcome = run("-m", *HOSTILE, f"params.mood={moods}", "seed=1", "workers=2", *limits, *QUICK)
+    outcome = run("-m", *HOSTILE, f"params.mood={moods}", "seed=1", pool, *limits, *QUICK)
     assert outcome.status == 1
     found = {row["params"].removeprefix("mood="): (row["status"], row["error"] or "") for row in outcome.rows}
     assert found == {mood: expected for mood, expected in EXPECTED.items() if mood != "leave"}

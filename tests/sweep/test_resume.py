@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from runner.case import spec
 from runner.formula import registry
 from runner.formula.source import fingerprint
 from runner.report import csv
 from runner.report.__main__ import main
-from runner.sweep import ledger
+from runner.sweep import job, ledger
 from tests.conftest import Run
 
 QUICK = ["timing=off", "check.level=off", "hydra.sweep.dir=sweep"]
@@ -71,10 +72,12 @@ def test_a_changed_formula_is_run_again_and_its_old_record_stays(
         (tmp_path / "changing.py").write_text(FORMULA.replace("FACTOR", factor))
         with monkeypatch.context() as patch:  # as if each command were a process of its own
             patch.setattr(registry, "_registry", {**registry._registry})
-            run(*command)
+            said = run(*command).out
         for name in [name for name in sys.modules if name.endswith(".changing")]:
             del sys.modules[name]
         fingerprint.cache_clear()
+        if factor == "2":
+            assert "2 run again, for the code of the formula has changed" in said
         verdicts.append(csv.read(tmp_path / "sweep" / csv.NAME)["verdict"].tolist())
     assert verdicts[:2] == [["exact"] * 2, ["wrong"] * 2]
     assert events(tmp_path / "sweep").count("completed") == 4, "the first version's records are found again"
@@ -159,10 +162,30 @@ def test_a_named_sweep_needs_no_flag_and_takes_another_experiment(run: Run, swee
     assert " to run" in outcome.out
 
 
-def test_a_column_of_time_is_all_that_workers_change(run: Run, tmp_path: Path) -> None:
+def test_a_column_of_time_is_all_that_workers_change(run: Run, tmp_path: Path, pool: str) -> None:
     command = ["-m", "experiment=mse,linear_mse", "seed=range(4)", "threads=1", *QUICK[:-1]]
     reports = []
-    for workers in (0, 2):
-        run(*command, f"workers={workers}", f"hydra.sweep.dir={workers}")
-        reports.append(csv.read(tmp_path / str(workers) / csv.NAME).drop(columns="started_at"))
+    for folder, setting in (("here", "workers=0"), ("there", pool)):
+        run(*command, setting, f"hydra.sweep.dir={folder}")
+        reports.append(csv.read(tmp_path / folder / csv.NAME).drop(columns="started_at"))
     assert reports[0].equals(reports[1])
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"), [("judge", "the judge"), ("torch", "PyTorch"), ("settings", "")], ids=str
+)
+def test_verdicts_of_another_judge_do_not_stand_as_complete(
+    run: Run, monkeypatch: pytest.MonkeyPatch, changed: str, name: str
+) -> None:
+    command = ["-m", "experiment=mse", "seed=1,2", *QUICK]
+    run(*command)
+    for module in (spec, job):
+        if changed == "judge":
+            monkeypatch.setattr(module, "judge_fingerprint", lambda: "another")
+        elif changed == "torch":
+            monkeypatch.setattr(module.torch, "__version__", "9.9")
+    again = run(*command).out
+    expected = (
+        f"2 to run; 2 run again, for the code of {name} has changed" if name else "2 skipped, 0 to run\n"
+    )
+    assert expected in again

@@ -1,106 +1,18 @@
 """Mistakes that no change of one line makes: wrappers around a derivation that is right."""
 
 import functools
-import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from torch import Tensor
+from collections.abc import Iterator
 
 from runner.formula.signature import Function
 from runner.selftest.mistake import Mistake, Target
+from runner.selftest.wrappers import arguments, calls, contract, numbers, precision
+from runner.selftest.wrappers.wrapper import WRAPPERS, NotApplicable, Wrapper, wrapped
 
-Values = dict[str, Any]  # what a derivation is called with, by argument name
-Gradients = dict[str, Tensor]
-Body = Callable[[Function, Values], Mapping[str, Tensor]]  # the derivation, and what it is called with
-
-
-@dataclass(frozen=True)
-class NotApplicable:
-    """A class of mistake that a derivation has no room for."""
-
-    kind: str
-    name: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Wrapper:
-    """One mistake: `body(target)` returns what is called in place of the derivation, or why there is none.
-
-    It is asked anew for each planted function, so that what it remembers is forgotten with it.
-    """
-
-    kind: str
-    name: str
-    body: Callable[[Target], Body | str]
-
-
-WRAPPERS: list[Wrapper] = []
-
-
-def wrapper(kind: str) -> Callable[[Callable[[Target], Body | str]], Callable[[Target], Body | str]]:
-    """Register a wrapper; its docstring says what the planted derivation does."""
-
-    def add(body: Callable[[Target], Body | str]) -> Callable[[Target], Body | str]:
-        sentence = (inspect.getdoc(body) or "").partition("\n")[0].rstrip(".")
-        WRAPPERS.append(Wrapper(kind, f"{body.__name__}: {sentence}", body))
-        return body
-
-    return add
-
-
-def changed_gradients(kind: str) -> Callable[[Callable[[Tensor, Tensor], Tensor]], Any]:
-    """Register a change of each gradient, as a function of the gradient and of its input."""
-
-    def add(change: Callable[[Tensor, Tensor], Tensor]) -> Any:
-        @functools.wraps(change)
-        def body(target: Target) -> Body | str:
-            def called(function: Function, values: Values) -> Gradients:
-                found = function(**values)
-                return {
-                    name: change(grad, values[name]) if grad.numel() else grad for name, grad in found.items()
-                }
-
-            return called
-
-        return wrapper(kind)(body)
-
-    return add
-
-
-def wrapped(target: Target, body: Body, renamed: Mapping[str, str] | None = None) -> Function:
-    """Return a function that calls `body` with the derivation, its arguments, and every input beside them.
-
-    `renamed` replaces arguments by others: `{"y": "x"}` asks for x where the derivation asks for y.
-    """
-    function = target.function
-    known = inspect.signature(function).parameters
-    takes_rest = any(p.kind is p.VAR_KEYWORD for p in known.values())
-
-    def of_its_own(**values: Any) -> Any:
-        return function(**{name: v for name, v in values.items() if takes_rest or name in known})
-
-    @functools.wraps(function)
-    def planted(**values: Any) -> Mapping[str, Tensor]:
-        return body(of_its_own, values)
-
-    asked = [p.replace(name=(renamed or {}).get(p.name, p.name)) for p in known.values()]
-    taken = {p.name for p in asked}
-    more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
-        for name in target.case.differentiable
-        if name not in taken and not takes_rest
-    ]
-    planted.__signature__ = inspect.Signature([*asked, *more])  # type: ignore[attr-defined]
-    return planted
+__all__ = ["NotApplicable", "arguments", "calls", "contract", "mistakes", "numbers", "precision", "wrapped"]
 
 
 def mistakes(target: Target) -> Iterator[Mistake | NotApplicable]:
     """Yield each wrapper around a derivation, or why it does not apply."""
-    from runner.selftest.wrappers import arguments, calls, contract, numbers, precision  # noqa: F401
-
     for one in WRAPPERS:
         body = one.body(target)
         if isinstance(body, str):

@@ -11,7 +11,7 @@ from torch import Tensor
 from runner.case.case import Case
 from runner.formula.signature import Function
 from runner.selftest.mistake import Mistake, Target, floating, same
-from runner.selftest.wrappers import Body, Gradients, NotApplicable, Values, wrapped, wrapper
+from runner.selftest.wrappers.wrapper import Body, Gradients, NotApplicable, Values, wrapped, wrapper
 
 
 def substitutions(target: Target) -> Iterator[Mistake | NotApplicable]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from runner.formula.signature import Function
 from runner.selftest.mistake import Target, floating
-from runner.selftest.wrappers import Body, Gradients, Values, wrapper
+from runner.selftest.wrappers.wrapper import Body, Gradients, Values, wrapper
 
 
 @wrapper("non-determinism")

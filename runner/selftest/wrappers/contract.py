@@ -10,7 +10,7 @@ from torch import Tensor
 from runner.formula.signature import Function
 from runner.selftest.mistake import Target, floating
 from runner.selftest.second import second_derivative
-from runner.selftest.wrappers import Body, Gradients, Values, changed_gradients, wrapper
+from runner.selftest.wrappers.wrapper import Body, Gradients, Values, changed_gradients, wrapper
 
 
 @changed_gradients("missing broadcast sum")

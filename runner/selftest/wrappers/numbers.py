@@ -5,7 +5,7 @@ from torch import Tensor
 
 from runner.formula.signature import Function
 from runner.selftest.mistake import Target
-from runner.selftest.wrappers import Body, Gradients, Values, changed_gradients, wrapper
+from runner.selftest.wrappers.wrapper import Body, Gradients, Values, changed_gradients, wrapper
 
 
 @changed_gradients("algebra")

@@ -1,0 +1,172 @@
+"""How everything that can be said is worded: one line for each statement, under its name.
+
+In a format string a figure is spelled by its kind (`KINDS` in `wording.py`), or as Python would; a part
+that is None leaves nothing. A function of the figures serves where a format string does not. Another room
+words what it says with `add`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from runner.diagnose.words import joined
+
+Words = str | Callable[..., str]
+
+
+def _nonfinite(nan: int, inf: int, total: int, place: Any, others: int) -> str:
+    kinds = joined((f"{count} {kind}" for count, kind in ((nan, "NaN"), (inf, "Inf")) if count), "and")
+    rest = f"{others} of the finite ones are wrong too" if others else "all others are right"
+    return f"{kinds} in {total} elements{place}; {rest}"
+
+
+def _multiple(factor: Any, tensor: str) -> str:
+    return f"off by {f'{factor} times '.removeprefix('1 times ')}the {tensor}"
+
+
+def _sizes(names: Iterable[str], sizes: Iterable[int]) -> str:
+    return " ".join(f"{name}={n}" for name, n in zip(names, sizes, strict=True))
+
+
+def _finding(check: str, what: Any, condition: str = "") -> str:
+    return f"{check}: for {condition}: {what}" if condition else f"{check}: {what}"
+
+
+SENTENCES: dict[str, Words] = {
+    "within_bound": "every element is within the bound of {bound:.3g}",
+    "rounding_only": "beyond the bound by rounding errors only: {error:.3g} against {bound:.3g}",
+    "unexplained": "no simple explanation: {count} of {total} elements differ, "
+    "the worst at {index:place}: {gradient:instead of {truth}}",
+    # shape
+    "wrong_shape": "shape {gradient:shape} instead of {truth:shape}",
+    "wrong_shape_explained": "shape {gradient:shape} instead of {truth:shape}: {explanation}",
+    "wrong_shape_unexplained": "shape {gradient:shape} instead of {truth:shape}; "
+    "no simple explanation: neither transposed nor summed is it the right gradient",
+    "squeezed": "the numbers are right{apart}, dimensions of size 1 apart",
+    "reshaped": "the numbers are right{apart}, reshaped",
+    "right_once_moved": "the right gradient{apart}, {move}",
+    "sum_missing": "the sum over {axes:axes} is missing; with it the gradient is right{apart}",
+    "not_repeated": "repeated along {axes:axes} the gradient is right{apart}",
+    "reduction_of_right": "it is the {reduction} of the right gradient over {axes:axes}",
+    # size and sign
+    "factor": "{value:fraction}{named}",
+    "named": " ({names:or})",
+    "or_named": " (or {names:or})",
+    "decimal": "{value:.6g}",
+    "apart": ", times {factor}",
+    "one_number": "{gradient:instead of {truth}}: a factor of {factor}",
+    "constant": "every element is {gradient:instead of {truth}}: a factor of {factor}",
+    "wrong_sign": "the sign is wrong: the gradient is -1 times the truth{named}",
+    "off_by_factor": "off by a factor of {factor}",
+    "off_by_unnamed": "off by a factor of {value:.9g}, which has no simple name",
+    "wrong_signs": "right in size, of the wrong sign in {count} of {total} elements{place}",
+    "tensor_left_out": "{operation} by the {tensor}, element by element, the gradient is right{apart}",
+    "clipped": "clipped at {limit:.6g} in size: {count} of {total} elements are larger",
+    "factor_changes": "off by a factor that changes along axis {axis} only: {factors:range}",
+    "factor_constant": "off by a factor that is constant along axis {axis}: {factors:range}",
+    # order
+    "of_another_input": "it is the gradient by {wrt}",
+    "rearranged": "the right numbers, {ways:or}",
+    "way": "{move}{apart}",
+    "transposed": "transposed",
+    "permuted": "transposed (its axes in the order {order})",
+    "read_into": "{move} and read into shape {shape:shape}",
+    "flipped": "flipped along axis {axis}",
+    "shifted": "shifted by {by} along axis {axis}",
+    "swapped": "elements {one:place} and {other:place} are swapped",
+    "shuffled": "the right numbers in other places: {count} of {total} elements have moved",
+    # terms
+    "nothing_computed": "the gradient is zero everywhere; the truth is up to {size:.4g} in size",
+    "is_upstream": "the gradient is the upstream gradient: no derivative is applied",
+    "is_upstream_times": "the gradient is the upstream gradient{apart}",
+    "not_symmetric": "not symmetric as the truth is: "
+    "the {reduction} of the gradient and its transpose is right",
+    "reduced": "each element is the {reduction} of the right ones over {axes:axes}",
+    "off_by_multiple": _multiple,
+    "off_by_constant": "off by a number that is constant everywhere, {number:.3g}{remedy}",
+    "off_by_constants": "off by a number that is constant along {axes:axes}, {sizes:range} in size{remedy}",
+    "mean_to_subtract": ", and right once its mean is subtracted there",
+    "mean_or_sum": ", as a wrong or dropped mean or sum leaves it",
+    "row_by_row": "off by a {function} of the input, another in each row along axis {axis}, "
+    "{sizes:range} in size, as a wrong or dropped term leaves it",
+    # where
+    "nonfinite": _nonfinite,
+    "truth_nonfinite": "finite in {count} of {total} elements where the truth is not{place}",
+    "every_one": ": every one",
+    "only_in": ", {regions:and}",
+    "first_at": ", the first at {index:place}",
+    "only_there": "wrong only {regions:and} ({count} of {total} elements): "
+    "{there}at {index:place} {gradient:instead of {truth}}",
+    "zero_there": "it is 0 there; ",
+    "truth_there": "it is the truth there{apart}; ",
+    "upstream_there": "it is the upstream gradient there; ",
+    "input_zero": "where the input is 0",
+    "input_negative": "where the input is negative",
+    "input_positive": "where the input is positive",
+    "truth_zero": "where the truth is 0",
+    "ties_at_top": "where inputs tie for the largest of their row",
+    "ties": "where inputs of a row are equal",
+    "at_least": "where the {what} is {limit:.4g} or more (right up to {right:.4g})",
+    "at_most": "where the {what} is {limit:.4g} or less (right from {right:.4g})",
+    "on_diagonal": "on the diagonal",
+    "off_diagonal": "off the diagonal",
+    "above_diagonal": "above the diagonal",
+    "below_diagonal": "below the diagonal",
+    "everywhere": "everywhere",
+    "at": "at {index:place}",
+    "in_block": "in {ranges:and}",
+    "outside_block": "in {ranges:or}",
+    "in_slices": "in {places:places} along axis {axis}",
+    "every_second": "in every second slice along axis {axis}, from [{start}]",
+    "last_slices": "the last {count:if several}of {n} along axis {axis}{tiles}",
+    "rest_of_tiles": " ({count} = {n} mod {sizes:or})",
+    "first_slices": "the first {count:if several}of {n} along axis {axis}",
+    "one_slice": "[{start}] along axis {axis}",
+    "slice_range": "[{start}:{stop}] along axis {axis}",
+    # several gradients
+    "several": "{statements:;}",
+    "some_inputs": "{right:and} {right:is} right, only {wrong:and} {wrong:is} wrong",
+    "some_conditions": "wrong only for {wrong:and} (right for {right:and})",
+    "shapes_by_rule": "wrong at {count} of {total} shapes, only where {rules:or}",
+    "some_shapes": "wrong at {count} of {total} shapes: at {wrong:and}, and not at {right:and}",
+    "relation": "{left} {relation} {right}",
+    "odd": "{dimension} is odd",
+    "no_multiple": "{dimension} is no multiple of {tile}",
+    "sizes": _sizes,
+    "others": "others",
+    # references
+    "finite_differences_disagree": "along a random direction of {wrt:and}, "
+    "finite differences of forward give {slope:.6g}, float64 autograd {expected:.6g}",
+    "library_disagrees": "in float64 the gradients of the library function and of forward "
+    "differ by {error:.3g}",
+    "truth_not_finite": "float64 autograd is not finite at {count} elements where the gradient is",
+    # verdict
+    "mismatch": "the gradient's {what} is {received}; that of the input is {expected}",
+    "in_dtype": "in {dtype} {what}",
+    "decided_in": "{refusal}: decided in {dtype}",
+    "too_large_to_explain": "a gradient of more than {most} elements is not explained; try a smaller shape",
+    # checks
+    "finding": _finding,
+    "only_for_conditions": "wrong only for {conditions:and}, not for {others} other conditions of {check}",
+    "raises": "it raises {reason}",
+    "changed_by_call": "{name} is changed by the call",
+    "shares_memory": "the gradient by {wrt} shares memory with {owner}",
+    "no_kernel": "not in {dtype}: {reason}",
+    "not_finite": "{count} elements are not finite, where the truth is",
+    "loses": "off by {error:.3g} u, where {excused:.3g} u are excused",
+    "not_repeated_bits": "the gradient by {wrt} has other bits at the next call",
+    "overwritten": "the gradient by {wrt} is overwritten by a later call",
+    "history": "the gradient by {wrt} differs after other calls",
+    "address": "the gradient by {wrt} differs at another address",
+    "stale": "the gradient by {wrt} is that of the numbers which were at the same address before",
+    "not_linear": "g(2u - 3v) differs from 2 g(u) - 3 g(v) by {error:.3g}",
+    "upstream_ignored": "the gradient by {wrt} does not depend on the upstream gradient",
+    "no_second_order": "its second derivative is not judged: {reason}",
+    "second_derivative": "the second derivative by {wrt} is off by {error:.3g}",
+}
+
+
+def add(sentences: Mapping[str, Words]) -> None:
+    """Word the statements of another room. Raises ValueError where a name is taken."""
+    if taken := sentences.keys() & SENTENCES.keys():
+        raise ValueError(f"statements {sorted(taken)} have a sentence already")
+    SENTENCES.update(sentences)

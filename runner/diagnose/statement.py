@@ -1,0 +1,54 @@
+"""What can be said, as data; a sentence is made of it only where somebody reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.diagnose.wording import worded
+
+NAME = "say"  # the key of the name among the figures, in plain data
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The name of one thing that can be said, and the figures that fill its sentence.
+
+    A figure is a number, a string, a boolean, None, a statement, or a list of those.
+    """
+
+    name: str
+    figures: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return worded(self.name, self.figures)
+
+    def as_data(self) -> dict[str, Any]:
+        """Return `{"say": name, **figures}`, which JSON can hold."""
+        return {NAME: self.name, **{key: _plain(figure) for key, figure in self.figures.items()}}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Statement":
+        """Read a statement back from plain data, whose floats may have been left as text."""
+        return cls(data[NAME], {key: _read(figure) for key, figure in data.items() if key != NAME})
+
+
+def say(name: str, /, **figures: Any) -> Statement:
+    """Make a statement; how it is worded stands under its name in `sentences.py`."""
+    return Statement(name, figures)
+
+
+def sentence(data: Mapping[str, Any]) -> str:
+    """Return the sentence of a statement that is plain data."""
+    return str(Statement.of(data))
+
+
+def _plain(figure: Any) -> Any:
+    if isinstance(figure, Statement):
+        return figure.as_data()
+    return [_plain(part) for part in figure] if isinstance(figure, list | tuple) else figure
+
+
+def _read(figure: Any) -> Any:
+    if isinstance(figure, Mapping):
+        return Statement.of(figure)
+    return [_read(part) for part in figure] if isinstance(figure, list) else figure

@@ -1,0 +1,86 @@
+"""The references are judged too: witnesses that may tell against float64 autograd of the plain forward."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from runner.case.case import Case
+from runner.compare import CANCELLED, magnitude
+from runner.diagnose import Statement, say
+from runner.judge.reference import by_library
+
+STEP = 1e-6  # the cube root of eps, where a central difference rounds as much as it truncates, is 6e-6
+WITNESSES = 3  # a direction may by chance be one in which forward has a kink; that three are is no chance
+TRUNCATED = 1e-5  # of the slope: gradcheck's rtol is 1e-3, and STEP^2 times a third derivative is far below
+ROUNDED = 1e-8  # of the terms of <G, y>: they are rounded to eps each, and divided by 2 STEP: 1e-10
+KINK = 100  # times what is allowed: two slopes that differ by more belong to a kink, not to a curve
+LIBRARY = 1e-6  # relative: half of float64's digits may go where a fused kernel sums in another order
+
+
+def doubts(case: Case, truth: Mapping[str, Tensor], *, thorough: bool) -> dict[str, Statement]:
+    """Return, by input, which references disagree with the truth.
+
+    Central finite differences along random directions are asked first, all inputs at once; only where
+    they disagree is each input asked alone. `thorough` asks the library function in float64 too.
+    """
+    doubted: dict[str, Statement] = {}
+    asked = [wrt for wrt in truth if wrt not in case.formula.detached]
+    if asked and _disagreement(case, truth, asked):
+        doubted = {wrt: doubt for wrt in asked if (doubt := _disagreement(case, truth, [wrt]))}
+    if thorough and case.formula.library is not None:
+        for wrt, doubt in _library_doubts(case, truth).items():
+            doubted.setdefault(wrt, doubt)
+    return doubted
+
+
+def _disagreement(case: Case, truth: Mapping[str, Tensor], wrt: Sequence[str]) -> Statement | None:
+    """Return what one witness says, if several random directions all tell against the truth."""
+    said = None
+    for seed in range(WITNESSES):
+        said = _along(case, truth, wrt, seed)
+        if said is None:
+            return None
+    return said
+
+
+def _along(case: Case, truth: Mapping[str, Tensor], wrt: Sequence[str], seed: int) -> Statement | None:
+    """Compare the slope along one random direction; at a kink, where it has two, say nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    directions = {name: _direction(case.inputs[name], generator) for name in wrt}
+    before, middle, after = (_slice(case, directions, step) for step in (-STEP, 0.0, STEP))
+    central, sides = (after[0] - before[0]) / (2 * STEP), (after[0] - 2 * middle[0] + before[0]) / STEP
+    products = [truth[name] * direction for name, direction in directions.items()]
+    expected = sum(float(product.sum()) for product in products)
+    size = sum(float(product.abs().sum()) for product in products)
+    allowed = TRUNCATED * size + ROUNDED * middle[1]
+    if not abs(sides) <= KINK * allowed or abs(central - expected) <= allowed or not math.isfinite(expected):
+        return None
+    return say("finite_differences_disagree", wrt=list(wrt), slope=central, expected=expected)
+
+
+def _direction(value: Tensor, generator: torch.Generator) -> Tensor:
+    """Return random numbers of the size of the value's own, so that the step is small beside it."""
+    scale = float(value.abs().amax()) if value.numel() else 1.0
+    drawn = torch.randn(value.shape, generator=generator, dtype=torch.float32)
+    return drawn.to(value) * (scale if 0 < scale < math.inf else 1.0)
+
+
+def _slice(case: Case, directions: Mapping[str, Tensor], step: float) -> tuple[float, float]:
+    """Return <G, forward(x + step d)>, and the sum of its terms' sizes."""
+    moved = {name: case.inputs[name] + step * direction for name, direction in directions.items()}
+    with torch.no_grad():
+        results = case.evaluate({**case.inputs, **moved})
+    terms = [case.upstream[name] * results[name] for name in case.formula.outputs]
+    return sum(float(t.sum()) for t in terms), sum(float(t.abs().sum()) for t in terms)
+
+
+def _library_doubts(case: Case, truth: Mapping[str, Tensor]) -> dict[str, Statement]:
+    """Compare the library function's gradients; generous, as it may round more than the mathematics."""
+    errors = {wrt: magnitude(gradient - truth[wrt]) for wrt, gradient in by_library(case).items()}
+    return {
+        wrt: say("library_disagrees", error=error)
+        for wrt, error in errors.items()
+        if error > LIBRARY * magnitude(truth[wrt]) + CANCELLED
+    }

@@ -1,0 +1,100 @@
+"""Makes the rows of the report from the ledger's records: the one place where data becomes cells and text."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from runner.compare import RIGHT
+from runner.diagnose import sentence
+from runner.record import COLUMNS, spelled
+
+Data = Mapping[str, Any]
+Row = dict[str, Any]
+
+EMPTY: Row = {column.name: "" if column.type is str else None for column in COLUMNS}
+ERRORS = {
+    "max_abs": "truth_error",
+    "in_u": "error_u",
+    "ulp_p50": "ulp_p50",
+    "ulp_p99": "ulp_p99",
+    "rel_l2": "rel_l2_error",
+    "at_worst": "manual_at_worst",
+    "reference_at_worst": "reference_at_worst",
+    "nonfinite": "nonfinite",
+}
+"""Columns, by what a judgement calls their figures."""
+AS_THEY_ARE = (
+    "derivation", "wrt", "status", "verdict", "judged_in", "error", "max_abs_error", "autograd_truth_error",
+    "bound",
+)  # fmt: skip
+FLOATS = tuple(column.name for column in COLUMNS if column.type is float)
+
+
+def rows(record: Data) -> list[Row]:
+    """Return a row for each judgement of a finished record; figures that were left as text stay text."""
+    shared = _shared(record)
+    return [_row(shared, judgement) for judgement in record.get("judgements", ())]
+
+
+def _shared(record: Data) -> Row:
+    """Return what all rows of a point have in common."""
+    settings = record.get("settings", {})
+    return {
+        **EMPTY,
+        **settings,
+        "shape": spelled(settings.get("shape", {})),
+        "params": spelled(settings.get("params", {})),
+        "execution": "eager",
+        "point": record.get("point", ""),
+        "key": record.get("key", ""),
+        "started_at": record.get("started_at", ""),
+        **record.get("provenance", {}),
+        "status": "completed",
+    }
+
+
+def _row(shared: Row, judgement: Data) -> Row:
+    cells = dict(shared)
+    for name in AS_THEY_ARE:
+        if name in judgement:
+            cells[name] = judgement[name]
+    if (size := judgement.get("size")) is not None:
+        cells["gradient_shape"], cells["elements"] = _times(size)
+    if errors := judgement.get("errors"):
+        _errors(cells, errors)
+    if times := judgement.get("times"):
+        _times_of(cells, times)
+    cells["failed_checks"] = " ".join(judgement.get("failed", ()))
+    cells["notes"] = _sentences(judgement.get("notes", ()))
+    cells["diagnosis"] = _sentences(judgement.get("diagnosis", ()))
+    return cells
+
+
+def _times(size: Iterable[int]) -> tuple[str, int]:
+    """Return a size as it is written, and how many elements it has."""
+    elements = 1
+    for n in size:
+        elements *= n
+    return "x".join(map(str, size)) or "scalar", elements
+
+
+def _errors(cells: Row, errors: Data) -> None:
+    for name, column in ERRORS.items():
+        cells[column] = errors[name]
+    cells["worst_index"] = f"[{','.join(map(str, errors['worst_index']))}]"
+    if of_autograd := float(cells["autograd_truth_error"]):
+        cells["error_ratio"] = float(errors["max_abs"]) / of_autograd
+
+
+def _times_of(cells: Row, times: Data) -> None:
+    cells.update(times)
+    if cells["verdict"] in RIGHT:
+        cells["speedup"] = float(f"{float(times['autograd_ms']) / float(times['manual_ms']):.3g}")
+
+
+def _sentences(statements: Iterable[Data]) -> str:
+    return "; ".join(dict.fromkeys(map(sentence, statements)))
+
+
+def numeric(row: Data) -> Row:
+    """Return a row whose figures are numbers, where they were left as text."""
+    return {**row, **{name: float(row[name]) for name in FLOATS if isinstance(row[name], str)}}

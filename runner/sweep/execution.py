@@ -1,0 +1,44 @@
+"""Where the points of a sweep run, what each may take, and what comes back."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from runner.errors import UserError
+from runner.sweep.job import Job, Result
+
+Returned = tuple[Job, Result]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where the points of a sweep run, and what each may take; raises UserError for what cannot be."""
+
+    workers: int = 0
+    cluster: str | None = None
+    threads: int | None = None
+    timeout_s: float | None = None
+    memory_gb: float | None = None
+
+    def __post_init__(self) -> None:
+        self._check_place()
+        self._check_limits()
+
+    def _check_place(self) -> None:
+        if self.workers < 0:
+            raise UserError(f"workers={self.workers}: must be an integer >= 0")
+        if self.workers and self.cluster:
+            raise UserError(f"workers={self.workers} cluster={self.cluster}: choose one of the two")
+        if self.cluster and find_spec("distributed") is None:
+            raise UserError(
+                f"cluster={self.cluster}: Dask is not installed, which the extra `cluster` brings: "
+                "pip install 'handgrad[cluster]'; workers=4 needs nothing"
+            )
+
+    def _check_limits(self) -> None:
+        for name, value in (
+            ("threads", self.threads),
+            ("limits.timeout_s", self.timeout_s),
+            ("limits.memory_gb", self.memory_gb),
+        ):
+            if value is not None and not value > 0:
+                raise UserError(f"{name}={value}: must be > 0, or null")
