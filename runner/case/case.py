@@ -84,6 +84,12 @@ class Case:
         """Return what a user's function gives, or the plain forward where there is none."""
         return self.formula.apply(self.formula.library or self.formula.forward, inputs, self.params)
 
+    def with_upstream(self, upstream: Mapping[str, Tensor]) -> "Case":
+        """Return the case with other upstream gradients, and the results of forward as they are."""
+        changed = Case(self.formula, self.inputs, self.params, upstream)
+        changed.__dict__["results"] = self.results
+        return changed
+
     def with_results(self, change: Callable[[Tensor], Tensor]) -> "Case":
         """Return the case with every output and saved intermediate changed, the inputs left alone."""
         changed = Case(self.formula, self.inputs, self.params, self.upstream)

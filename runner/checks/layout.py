@@ -1,7 +1,8 @@
 """How numbers lie in memory changes no result."""
 
-import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -13,10 +14,12 @@ from runner.checks.subject import Subject, check
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 
+Change = Callable[[Tensor], Tensor]
+
 
 @check("full")
 def layout(subject: Subject) -> Iterator[Outcome]:
-    """Transposed, strided, shifted and expanded inputs and upstream gradients give the right result."""
+    """Inputs, upstream gradients and saved tensors give the right result however they lie in memory."""
     for sample in subject.once("layout", lambda: list(_samples(subject))):
         yield from subject.compare(sample, "layout", verdict="invalid")
 
@@ -44,25 +47,56 @@ def expanded(tensor: Tensor) -> Tensor:
     return tensor[:1].expand(tensor.shape) if tensor.ndim and tensor.shape[0] else tensor
 
 
+def permuted(order: Sequence[int]) -> Change:
+    """Return the change that leaves the numbers as they are, and their axes in memory in another order."""
+    back = [list(order).index(axis) for axis in range(len(order))]
+
+    def change(tensor: Tensor) -> Tensor:
+        fits = tensor.ndim == len(order)
+        return tensor.permute(*order).contiguous().permute(*back) if fits else tensor
+
+    return change
+
+
+def _changes(case: Case) -> Iterator[tuple[str, Change]]:
+    """Yield the layouts, by name: channels_last and views of heads are orders of axes in memory."""
+    yield from ((change.__name__, change) for change in (transposed, strided, shifted))
+    ranks = {tensor.ndim for tensor in (*case.inputs.values(), *case.upstream.values())}
+    for rank in sorted(ranks & {3, 4}):
+        for order in permutations(range(rank)):
+            if order not in (tuple(range(rank)), (*range(rank - 2), rank - 1, rank - 2)):
+                name = "channels_last" if order == (0, 2, 3, 1) else f"stored as {list(order)}"
+                yield name, permuted(order)
+
+
 def _samples(subject: Subject) -> Iterator[Sample]:
     spec = subject.small()
     case = case_of(spec)
     plain = subject.sample_of("contiguous tensors", case)
     drawn = {*case.differentiable} - sampled_names(case.formula, spec.shape, spec.params)
-    for change in (transposed, strided, shifted):
+    for name, change in _changes(case):
         inputs = _changed(case, change, {*case.inputs}, {})
-        yield dataclasses.replace(plain, condition=f"{change.__name__} inputs", case=inputs)
+        if _accepts(inputs):
+            yield replace(plain, condition=f"{name} inputs", case=inputs)
         upstream = _changed(case, change, set(), case.upstream)
-        condition = f"a {change.__name__} upstream gradient"
-        yield dataclasses.replace(plain, condition=condition, case=upstream)
+        yield replace(plain, condition=f"a {name} upstream gradient", case=upstream)
         saved = case.with_results(change)
-        yield dataclasses.replace(plain, condition=f"{change.__name__} saved tensors", case=saved)
+        yield replace(plain, condition=f"{name} saved tensors", case=saved)
     yield subject.sample_of("an expanded upstream gradient", _changed(case, expanded, set(), case.upstream))
-    if drawn:
-        yield subject.sample_of("expanded inputs", _changed(case, expanded, drawn, {}))
+    inputs = _changed(case, expanded, drawn, {})
+    if drawn and _accepts(inputs):
+        yield subject.sample_of("expanded inputs", inputs)
 
 
-def _changed(case: Case, change: Callable[[Tensor], Tensor], inputs: set[str], upstream: object) -> Case:
+def _accepts(case: Case) -> bool:
+    """Tell whether forward takes a layout; what it refuses is no fault of the derivation."""
+    try:
+        return bool(case.results)
+    except Exception:  # a forward may refuse with anything
+        return False
+
+
+def _changed(case: Case, change: Change, inputs: set[str], upstream: object) -> Case:
     return Case(
         case.formula,
         {name: change(value) if name in inputs else value for name, value in case.inputs.items()},

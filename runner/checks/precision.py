@@ -12,9 +12,10 @@ from runner import compare
 from runner.case.case import Case
 from runner.case.spec import DTYPES, Spec, case_of
 from runner.checks.subject import Subject, check
-from runner.diagnose import say
+from runner.diagnose import Statement, say
 from runner.errors import reason
 from runner.judge import reference
+from runner.judge.accuracy import Accuracy
 from runner.judge.judgement import Outcome
 from runner.record import spelled
 
@@ -64,11 +65,15 @@ def precision(subject: Subject) -> Iterator[Outcome]:
         for wrt, gradient in gradients.items():
             if not compare.mismatch(gradient, of_autograd[wrt]):
                 yield dataclasses.replace(
-                    _loss(subject, case, gradient, of_autograd[wrt], truth[wrt]), wrt=wrt, condition=condition
+                    _loss(subject, case, gradient, of_autograd[wrt], truth[wrt], wrt),
+                    wrt=wrt,
+                    condition=condition,
                 )
 
 
-def _loss(subject: Subject, case: Case, gradient: Tensor, of_autograd: Tensor, truth: Tensor) -> Outcome:
+def _loss(
+    subject: Subject, case: Case, gradient: Tensor, of_autograd: Tensor, truth: Tensor, wrt: str
+) -> Outcome:
     """Say how much more accuracy is lost than the bound, or autograd itself, excuses.
 
     A NaN or Inf is a loss where the truth is within the dtype's range, and forward or autograd is finite.
@@ -81,14 +86,21 @@ def _loss(subject: Subject, case: Case, gradient: Tensor, of_autograd: Tensor, t
         lost = say("not_finite", count=errors.nonfinite) if possible and fits else None
         return dataclasses.replace(fine, broken=lost)
     autograd_error = compare.max_abs_error(of_autograd, truth)
-    bound = compare.accuracy_bound(errors.size, gradient.dtype, case.terms, math.inf)
+    accuracy = Accuracy(case, reference.in_float64(case), subject.derivation)
+    bound = accuracy.bound(truth, wrt, math.inf, errors.max_abs)
     bound = max(bound, compare.correctness_bound(errors.size, 0.0, case.upstream_size))
     if math.isfinite(autograd_error):
         bound = max(bound, 4 * autograd_error)
     if subject.derivation.kind.order > 1 or errors.max_abs <= bound:
         return fine
-    excused = errors.in_u * bound / errors.max_abs
-    return dataclasses.replace(fine, broken=say("loses", error=errors.in_u, excused=excused))
+    return dataclasses.replace(fine, broken=_said(errors, bound))
+
+
+def _said(errors: compare.Errors, bound: float) -> Statement:
+    """Tell the loss in unit roundoffs of the truth; where that is zero, as it is."""
+    if not errors.size:
+        return say("loses_at_zero", error=errors.max_abs, excused=bound)
+    return say("loses", error=errors.in_u, excused=errors.in_u * bound / errors.max_abs)
 
 
 def _finite(tensors: Iterable[Tensor]) -> bool:

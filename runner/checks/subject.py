@@ -114,7 +114,16 @@ class Subject:
             yield Outcome(check="unchanged_arguments", condition=sample.condition, broken=broken)
         for wrt, gradient in gradients.items():
             outcome = Outcome(check=check, wrt=wrt, **about, verdict=verdict, compared=True)
-            yield self._compared(outcome, sample, gradient, exact_nan)
+            outcome = self._compared(outcome, sample, gradient, exact_nan)
+            yield outcome if outcome.holds else self._confirmed(outcome, sample, gradient)
+
+    def _confirmed(self, outcome: Outcome, sample: Sample, gradient: Tensor) -> Outcome:
+        """Make the same call again: what differs from call to call is no fault of shape or value."""
+        again = self.differentiate(sample.case).get(outcome.wrt)
+        if again is not None and compare.identical_bits(again, gradient):
+            return outcome
+        unstable = say("not_repeated_bits", wrt=outcome.wrt)
+        return Outcome(check="repeatable", wrt=outcome.wrt, ratio=outcome.ratio, broken=unstable)
 
     def _compared(self, outcome: Outcome, sample: Sample, gradient: Tensor, exact_nan: bool) -> Outcome:
         """Fill in how near to its bound a gradient comes, and what is wrong with one that is beyond."""

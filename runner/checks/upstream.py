@@ -1,7 +1,7 @@
-"""A vector-Jacobian product is linear in its vector."""
+"""A vector-Jacobian product is linear in its vector, whatever that is."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -9,11 +9,13 @@ from torch import Tensor
 from runner.case.spec import case_of
 from runner.checks.subject import Subject, check
 from runner.compare import identical_bits, magnitude, max_abs_error, mismatch, unit_roundoff
-from runner.diagnose import say
+from runner.diagnose import Statement, say
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 
 NAME = "linear_in_upstream"
+LOSS_SCALE = 10  # as an exponent of 2, of which float16 has room for 16
+SUBNORMAL = 64  # smallest normal numbers that may go where a product on the way is subnormal
 ROUNDING = 1e3  # unit roundoffs of a gradient, whose own size a wrong one may have far beyond the truth's
 
 
@@ -29,19 +31,112 @@ def linear_in_upstream(subject: Subject) -> Iterator[Outcome]:
     sample = subject.once(
         "mixed upstream", lambda: subject.sample_of("an upstream gradient of 2u - 3v", mixed)
     )
-    of_u, of_v, of_both = (subject.differentiate(case) for case in (u, v, mixed))
+    of_u, of_v, of_both = (_kept(subject.differentiate(case)) for case in (u, v, mixed))
+    elsewhere = subject.differentiate(case_of(subject.small(seed=subject.spec.seed + 2)))
     for wrt, gradient in of_both.items():
         if not mismatch(gradient, u.inputs[wrt]):  # else another check's outcome
-            yield _linear(wrt, gradient, of_u[wrt], of_v[wrt], sample)
+            outcome = _linear(wrt, gradient, of_u[wrt], of_v[wrt], sample)
+            yield outcome if outcome.holds else _remembered(outcome, gradient, elsewhere[wrt])
     yield from subject.compare(sample, NAME)
+
+
+def _remembered(outcome: Outcome, gradient: Tensor, elsewhere: Tensor) -> Outcome:
+    """Blame memory, not the upstream gradient, for arbitrary numbers that other inputs give as well."""
+    if not identical_bits(gradient, elsewhere) or len(torch.unique(gradient)) < 3:
+        return outcome
+    said = say("remembered", wrt=outcome.wrt)
+    return Outcome(check="independent_of_history", wrt=outcome.wrt, broken=said)
+
+
+def _kept(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy gradients whose memory a later call may use."""
+    return {wrt: gradient.clone() for wrt, gradient in gradients.items()}
 
 
 def _linear(wrt: str, of_both: Tensor, of_u: Tensor, of_v: Tensor, sample: Sample) -> Outcome:
     parts = torch.where(of_both.isfinite(), 2 * of_u - 3 * of_v, of_both)
     error = max_abs_error(of_both, parts)
+    off = max_abs_error(of_both, sample.truth[wrt])
+    if identical_bits(of_u, of_v) and not sample.ratio(wrt, off) <= 1:
+        return Outcome(check=NAME, wrt=wrt, broken=say("upstream_ignored", wrt=wrt), verdict="wrong")
     rounding = ROUNDING * unit_roundoff(of_both.dtype) * magnitude(of_both)
     if error <= rounding or sample.ratio(wrt, error / 5) <= 1:  # two more gradients, each rounded
         return Outcome(check=NAME, wrt=wrt)
-    ignored = identical_bits(of_u, of_v)
-    broken = say("upstream_ignored", wrt=wrt) if ignored else say("not_linear", error=error)
-    return Outcome(check=NAME, wrt=wrt, broken=broken, verdict="wrong")
+    return Outcome(check=NAME, wrt=wrt, broken=say("not_linear", error=error), verdict="wrong")
+
+
+@check("quick")
+def scaled_upstream(subject: Subject) -> Iterator[Outcome]:
+    """g(2^k u) = 2^k g(u) to the bit, at a scale by which losses are multiplied; g(0) = 0."""
+    if not subject.derivation.kind.takes_upstream:
+        return
+    yield from _scaled(subject, 2.0**LOSS_SCALE, f"an upstream gradient times 2^{LOSS_SCALE}")
+    yield from _scaled(subject, 0.0, "an upstream gradient of zeros")
+
+
+def _scaled(subject: Subject, factor: float, condition: str) -> Iterator[Outcome]:
+    upstream = {name: factor * value for name, value in subject.case.upstream.items()}
+    case = subject.case.with_upstream(upstream)
+    if not all(bool(value.isfinite().all()) for value in upstream.values()):
+        return
+    gradients = subject.differentiate(case)
+    for wrt, gradient in gradients.items():
+        if wrt in subject.gradients and not mismatch(gradient, subject.gradients[wrt]):
+            lost = _not_scaled(gradient, subject.gradients[wrt], factor)
+            yield Outcome(check="scaled_upstream", wrt=wrt, condition=condition, broken=lost, compared=True)
+
+
+def _not_scaled(gradient: Tensor, plain: Tensor, factor: float) -> Statement | None:
+    """Compare where neither of the two leaves the range of the dtype, in whose subnormals digits go."""
+    info = torch.finfo(gradient.dtype)
+    expected = plain.double() * factor
+    inside = plain.isfinite() & (expected.abs() <= info.max / 2)
+    error = torch.where(inside, gradient.double() - expected, 0).abs()
+    allowed = SUBNORMAL * info.smallest_normal * max(factor, 1.0)
+    if bool((error <= allowed).all()):
+        return None
+    lost = int((~(error <= allowed)).sum())
+    if bool(gradient[~(error <= allowed)].isfinite().all()):
+        return say("not_homogeneous", count=lost, factor=factor)
+    return say("overflows_when_scaled", count=lost, factor=factor)
+
+
+@check("full")
+def other_upstreams(subject: Subject) -> Iterator[Outcome]:
+    """One-hot, sparse, negative and one-signed upstream gradients give the right result."""
+    if subject.derivation.kind.takes_upstream:
+        for sample in subject.once("upstreams", lambda: list(_samples(subject))):
+            yield from subject.compare(sample, "other_upstreams")
+
+
+def _samples(subject: Subject) -> Iterator[Sample]:
+    case = case_of(subject.small())
+    for name, change in UPSTREAMS.items():
+        upstream = {output: change(value) for output, value in case.upstream.items()}
+        yield subject.sample_of(name, case.with_upstream(upstream))
+
+
+def _sliced(value: Tensor, axis: int, start: int) -> Tensor:
+    """Set every second slice along an axis to zero."""
+    kept = value.clone()
+    if value.ndim:
+        kept.transpose(0, axis)[start::2] = 0
+    return kept
+
+
+def _one_hot(value: Tensor, place: int) -> Tensor:
+    hot = torch.zeros_like(value)
+    if value.numel():
+        hot.view(-1)[place] = value.reshape(-1)[place]
+    return hot
+
+
+UPSTREAMS: dict[str, Callable[[Tensor], Tensor]] = {
+    "an upstream gradient that is not zero in one place": lambda value: _one_hot(value, 0),
+    "an upstream gradient that is not zero in the last place": lambda value: _one_hot(value, -1),
+    "an upstream gradient with rows of zeros": lambda value: _sliced(value, 0, 0),
+    "an upstream gradient with columns of zeros": lambda value: _sliced(value, -1, 0),
+    "an upstream gradient half of which is zero": lambda value: value * (value > 0),
+    "a negative upstream gradient": lambda value: -value.abs(),
+    "an upstream gradient of one sign": lambda value: 1 + value.abs(),
+}

@@ -16,7 +16,7 @@ from runner.diagnose.evidence import Evidence, magnitude
 from runner.diagnose.figures import counts, worst
 from runner.diagnose.order import of_another_input, permuted, shuffled
 from runner.diagnose.region import nonfinite, only_there
-from runner.diagnose.scale import clipped, factor, factor_along_an_axis, signs, upstream_left_out
+from runner.diagnose.scale import clipped, computed_in, factor, factor_along_an_axis, signs, upstream_left_out
 from runner.diagnose.shape import mismatch
 from runner.diagnose.statement import Statement, say, sentence
 from runner.diagnose.summary import summarise
@@ -35,6 +35,7 @@ __all__ = ["Statement", "diagnose", "say", "sentence", "summarise"]
 HYPOTHESES: tuple[Callable[[Evidence], Statement | None], ...] = (
     mismatch,
     nonfinite,
+    computed_in,
     nothing_computed,
     of_another_input,
     upstream_handed_on,

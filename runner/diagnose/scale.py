@@ -11,6 +11,24 @@ from runner.diagnose.figures import counts, extremes, worst
 from runner.diagnose.region import place_of_wrong
 from runner.diagnose.statement import Statement, say
 
+HALF_OR_SINGLE = (torch.bfloat16, torch.float16, torch.float32)
+LOST = 8  # roundoffs that a computation in a dtype may lose and still be one
+
+
+def computed_in(evidence: Evidence) -> Statement | None:
+    """Tell that every element is a number of a lower precision, and is off by no more than its roundoff."""
+    g, t = evidence.gradient, evidence.truth
+    size, off = magnitude(t), magnitude(evidence.difference)
+    if len(evidence.levels(g.abs().flatten())) < 3:  # zeros and ones are numbers of every precision
+        return None
+    for dtype in HALF_OR_SINGLE:
+        inside = bool((g.to(dtype).to(g.dtype) == g).all())
+        if inside and not bool((t.to(dtype).to(t.dtype) == t).all()):
+            if off <= LOST * torch.finfo(dtype).eps * size:
+                return say("computed_in", dtype=str(dtype).removeprefix("torch."), error=off / size)
+            return None
+    return None
+
 
 def factor(evidence: Evidence) -> Statement | None:
     """Off by one factor everywhere, named where it has a name."""

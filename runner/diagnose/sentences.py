@@ -63,6 +63,8 @@ SENTENCES: dict[str, Words] = {
     "clipped": "clipped at {limit:.6g} in size: {count} of {total} elements are larger",
     "factor_changes": "off by a factor that changes along axis {axis} only: {factors:range}",
     "factor_constant": "off by a factor that is constant along axis {axis}: {factors:range}",
+    "computed_in": "computed in {dtype} inside: every element is a {dtype} number, "
+    "off by up to {error:.2g} of the largest",
     # order
     "of_another_input": "it is the gradient by {wrt}",
     "rearranged": "the right numbers, {ways:or}",
@@ -141,6 +143,8 @@ SENTENCES: dict[str, Words] = {
     "truth_not_finite": "float64 autograd is not finite at {count} elements where the gradient is",
     # verdict
     "mismatch": "the gradient's {what} is {received}; that of the input is {expected}",
+    "as_autograd_itself": "as autograd itself, which is off by {error:.3g} u, "
+    "where {excused:.3g} u are excused",
     "in_dtype": "in {dtype} {what}",
     "decided_in": "{refusal}: decided in {dtype}",
     "too_large_to_explain": "a gradient of more than {most} elements is not explained; try a smaller shape",
@@ -153,14 +157,23 @@ SENTENCES: dict[str, Words] = {
     "no_kernel": "not in {dtype}: {reason}",
     "not_finite": "{count} elements are not finite, where the truth is",
     "loses": "off by {error:.3g} u, where {excused:.3g} u are excused",
+    "loses_at_zero": "off by {error:.3g} where the truth is zero and {excused:.3g} is excused",
     "not_repeated_bits": "the gradient by {wrt} has other bits at the next call",
     "overwritten": "the gradient by {wrt} is overwritten by a later call",
+    "remembered": "the gradient by {wrt} is that of an earlier call, whatever the arguments are",
     "history": "the gradient by {wrt} differs after other calls",
     "address": "the gradient by {wrt} differs at another address",
     "stale": "the gradient by {wrt} is that of the numbers which were at the same address before",
     "not_linear": "g(2u - 3v) differs from 2 g(u) - 3 g(v) by {error:.3g}",
     "upstream_ignored": "the gradient by {wrt} does not depend on the upstream gradient",
     "no_second_order": "its second derivative is not judged: {reason}",
+    "second_through_apply": "differentiated twice through its own apply, it gives a second derivative "
+    "by {wrt} that is off by {error:.3g}",
+    "overwritten_context": "the gradient by {wrt} changes when forward runs again before backward",
+    "used_context": "the gradient by {wrt} changes when backward runs again on the same context",
+    "off_when_frozen": "the gradient by {wrt} is off by {error:.3g}",
+    "not_homogeneous": "{count} elements are not {factor:g} times those of the upstream gradient itself",
+    "overflows_when_scaled": "{count} elements are not finite, where {factor:g} times the gradient is",
     "second_derivative": "the second derivative by {wrt} is off by {error:.3g}",
 }
 

@@ -1,7 +1,7 @@
 """A Function's backward as a derivation, called raw on the context that its own forward made."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature
 from typing import Any
@@ -53,12 +53,14 @@ class RawBackward:
         self.__wrapped__ = self._backward  # where the source is
         self.__signature__ = _asks_for(outputs, options)
 
-    def prepare(self, values: Mapping[str, Any]) -> Prepared:
+    def prepare(self, values: Mapping[str, Any], frozen: Collection[str] = ()) -> Prepared:
         """Run the Function's forward with recording on; return its context and what goes with it.
 
-        Raises FormulaError where its results are not those of the reference forward.
+        The inputs that are `frozen` need no gradient. Raises FormulaError where the results of forward are
+        not those of the reference.
         """
-        given = {name: self._argument(name, values) for name in self._arguments}
+        fixed = {*self._constants, *frozen}
+        given = {name: self._argument(name, values, fixed) for name in self._arguments}
         with torch.enable_grad():
             results = self._applied(given.values())
         tensors = frozenset(name for name, value in given.items() if isinstance(value, Tensor))
@@ -94,12 +96,12 @@ class RawBackward:
             )
         return dict(zip(wrt, gradients, strict=True))
 
-    def _argument(self, name: str, values: Mapping[str, Any]) -> Any:
+    def _argument(self, name: str, values: Mapping[str, Any], fixed: Collection[str]) -> Any:
         """Return a hyper-parameter as it is, and a tensor as a leaf, or as the copy of one."""
         value = values[name] if name in values else self._optional[name]
         if not isinstance(value, Tensor):
             return value
-        leaf = value.detach().requires_grad_(value.is_floating_point() and name not in self._constants)
+        leaf = value.detach().requires_grad_(value.is_floating_point() and name not in fixed)
         return leaf.clone() if self._in_place else leaf
 
     def _applied(self, arguments: Iterable[Any]) -> tuple[Any, ...]:

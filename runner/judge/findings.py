@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from runner.compare import Verdict, worst
 from runner.diagnose import Statement, say, summarise
@@ -10,6 +9,12 @@ from runner.judge.judgement import Checked, Judgement, Outcome
 
 MOST_SAID = 2  # checks whose first finding is told in a diagnosis
 MOST_KEPT = 3  # findings of a check that are kept
+WEAK = ("unexplained", "as_autograd_itself")  # statements that another finding may explain
+CAUSES = (
+    "remembered", "not_repeated_bits", "overwritten_context", "used_context", "overwritten", "history",
+    "stale", "upstream_ignored", "computed_in",
+)  # fmt: skip
+"""Statements that explain whatever else is wrong, at other shapes and in other layouts: the first is told."""
 
 FURTHER: frozenset[Verdict] = frozenset({"wrong", "invalid", "suspect_reference"})
 """Verdicts after which a comparison elsewhere tells nothing more."""
@@ -45,20 +50,31 @@ def _diagnosis(
     judgement: Judgement, mine: Sequence[Outcome], broken: Sequence[Outcome]
 ) -> tuple[Statement, ...]:
     """Say when it is wrong, and of what kind; what is wrong at its own shape already says more."""
-    if not judgement.diagnosis:
-        return _once([*_when(mine), *_said(broken)])
-    if judgement.diagnosis[0].name == "unexplained":
-        return _once([*judgement.diagnosis, *_said(broken)])
-    return judgement.diagnosis
+    known = [statement for statement in judgement.diagnosis if statement.name not in WEAK]
+    if known or not broken:
+        return judgement.diagnosis
+    weak = [statement for statement in judgement.diagnosis if statement.name == "unexplained"]
+    if causes := [outcome for outcome in broken if outcome.broken and outcome.broken.name in CAUSES]:
+        causes.sort(key=lambda outcome: CAUSES.index(outcome.broken.name if outcome.broken else ""))
+        return _once([*weak, *_said(causes[:1])])
+    when = [] if weak else _when(mine)
+    return _once([*weak, *when, *_said(broken)])
 
 
 def _when(outcomes: Sequence[Outcome]) -> list[Statement]:
     """Say at which shapes, and under which conditions, a gradient is wrong, where others are right."""
     compared = [outcome for outcome in outcomes if outcome.compared and outcome.verdict != "inaccurate"]
-    shapes = [(outcome.shape, outcome.holds) for outcome in compared if outcome.shape is not None]
-    checks = dict.fromkeys(outcome.check for outcome in compared if outcome.shape is None)
-    statements = [summarise(shapes=shapes), *(_only_for(compared, check) for check in checks)]
-    return [statement for statement in statements if statement]
+    of_shapes = dict.fromkeys(outcome.check for outcome in compared if outcome.shape is not None)
+    others = dict.fromkeys(outcome.check for outcome in compared if outcome.shape is None)
+    shapes = [statement for check in of_shapes if (statement := _at_shapes(compared, check))]
+    conditions = [statement for check in others if (statement := _only_for(compared, check))]
+    return [*shapes[:1], *conditions]
+
+
+def _at_shapes(outcomes: Iterable[Outcome], check: str) -> Statement | None:
+    """Say at which shapes of a check a gradient is wrong."""
+    shapes = [(o.shape, o.holds) for o in outcomes if o.check == check and o.shape is not None]
+    return summarise(shapes=shapes)
 
 
 def _only_for(outcomes: Iterable[Outcome], check: str) -> Statement | None:
@@ -70,13 +86,12 @@ def _only_for(outcomes: Iterable[Outcome], check: str) -> Statement | None:
     return say("only_for_conditions", conditions=failing, others=others, check=check)
 
 
-def _said(broken: Iterable[Outcome]) -> list[Statement]:
+def _said(broken: Sequence[Outcome]) -> list[Statement]:
     """Return the first finding of each check, of the first few checks."""
-    ordered = sorted(broken, key=lambda outcome: outcome.check)
-    firsts = [next(group) for _, group in groupby(ordered, key=lambda outcome: outcome.check)]
+    firsts = {outcome.check: outcome for outcome in reversed(broken)}
     return [
         say("finding", check=outcome.check, condition=outcome.condition, what=outcome.broken)
-        for outcome in firsts[:MOST_SAID]
+        for outcome in [firsts[check] for check in sorted(firsts)][:MOST_SAID]
     ]
 
 

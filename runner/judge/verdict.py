@@ -41,7 +41,8 @@ def _measured(blank: Judgement, answer: Answer, references: References) -> Judge
     of_autograd = references.errors_of_autograd(kind, blank.wrt)
     same = compare.identical_bits(gradient, target)
     errors = of_autograd if same else compare.measure(gradient, truth)
-    bound = compare.accuracy_bound(errors.size, gradient.dtype, answer.case.terms, of_autograd.max_abs)
+    accuracy = references.accuracy(answer.derivation)
+    bound = accuracy.bound(truth, blank.wrt, of_autograd.max_abs, errors.max_abs)
     # The truth has noise of its own, which in float64 is all there is.
     noise = (
         0.0 if answer.case.dtype == torch.float64 else references.bound(kind, blank.wrt, torch.float64, 0.0)
@@ -70,21 +71,31 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
     assert measured.bound is not None
     if answer.case.dtype == torch.float64:
         measured = replace(measured, bound=max(measured.bound, bound))
+    verdict = _accuracy(measured)
     if doubt := references.doubts.get(wrt) or _no_truth(error, strongest, truth):
         return replace(measured, verdict="suspect_reference", diagnosis=(doubt,))
     if not error <= bound:
         return replace(
             measured, verdict="wrong", diagnosis=(_explained(strongest, truth, bound, wrt, references),)
         )
-    return replace(measured, verdict=_accuracy(measured))
+    as_autograd = verdict == "inaccurate" and measured.verdict == "exact"
+    return replace(measured, verdict=verdict, diagnosis=(_as_autograd(measured),) if as_autograd else ())
 
 
 def _accuracy(measured: Judgement) -> Verdict:
+    """Tell how accurate a gradient is; bits that are autograd's own are no excuse for its faults."""
     assert measured.errors is not None
     assert measured.bound is not None
-    if measured.verdict == "exact":
-        return "exact"
-    return "correct" if measured.errors.max_abs <= measured.bound else "inaccurate"
+    if not measured.errors.max_abs <= measured.bound:
+        return "inaccurate"
+    return "exact" if measured.verdict == "exact" else "correct"
+
+
+def _as_autograd(measured: Judgement) -> Statement:
+    assert measured.errors is not None
+    assert measured.bound is not None
+    excused = measured.errors.in_u * measured.bound / measured.errors.max_abs
+    return say("as_autograd_itself", error=measured.errors.in_u, excused=excused)
 
 
 def _refused(

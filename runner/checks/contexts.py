@@ -1,0 +1,87 @@
+"""A Function's context, as training uses it: two at once, one twice, and inputs that need no gradient."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runner.case.case import Case
+from runner.case.spec import case_of
+from runner.checks.subject import Subject, check
+from runner.compare import identical_bits, max_abs_error, mismatch
+from runner.diagnose import Statement, say
+from runner.errors import reason
+from runner.judge.judgement import Outcome
+from runner.judge.manual import without_autograd
+from runner.judge.sample import Sample
+
+MOST_FROZEN = 8  # patterns of inputs that need no gradient
+
+
+@check("full")
+def contexts(subject: Subject) -> Iterator[Outcome]:
+    """A second forward between forward and backward, and a second backward, change no gradient."""
+    if not hasattr(subject.derivation.function, "prepare"):
+        return
+    one, other = (case_of(subject.small(seed=subject.spec.seed + i)) for i in range(2))
+    alone = _called(subject, subject.derivation.bound(one.values, one.inputs))
+    first = subject.derivation.bound(one.values, one.inputs)
+    subject.derivation.bound(other.values, other.inputs)
+    yield from _same("live_contexts", "overwritten_context", alone, _called(subject, first))
+    again = {name: gradient.clone() for name, gradient in _called(subject, first).items()}
+    yield from _same("backward_twice", "used_context", alone, again)
+
+
+@check("full")
+def frozen_inputs(subject: Subject) -> Iterator[Outcome]:
+    """The gradients of some inputs are the same where others need none, as in fine-tuning of a part."""
+    prepare = getattr(subject.derivation.function, "prepare", None)
+    if prepare is None or not (sample := subject.sample("frozen inputs", subject.small())):
+        return
+    names = sample.case.differentiable
+    patterns = [set(some) for count in (1, len(names) - 1) for some in combinations(names, count)]
+    for frozen in [some for some in patterns if len(some) < len(names)][:MOST_FROZEN]:
+        yield from _with_frozen(subject, sample, frozen)
+
+
+def _with_frozen(subject: Subject, sample: Sample, frozen: set[str]) -> Iterator[Outcome]:
+    condition = f"{' and '.join(sorted(frozen))} frozen"
+    about = Outcome(check="frozen_inputs", condition=condition, verdict="wrong", compared=True)
+    try:
+        gradients = _of_the_rest(subject, sample.case, frozen)
+    except Exception as error:  # whatever a derivation raises is an outcome
+        yield replace(about, broken=say("raises", reason=reason(error)))
+        return
+    for wrt, gradient in gradients.items():
+        yield replace(about, wrt=wrt, broken=_difference(sample, wrt, gradient))
+
+
+def _of_the_rest(subject: Subject, case: Case, frozen: set[str]) -> Mapping[str, Tensor]:
+    function, values = subject.derivation.function, case.values
+    prepared = function.prepare(values, frozen=frozen)  # type: ignore[attr-defined]
+    grads = {name: value for name, value in values.items() if name.startswith("grad_")}
+    with torch.no_grad(), without_autograd(subject.derivation.name):
+        return subject.derivation.by_name(function(prepared, **grads))
+
+
+def _difference(sample: Sample, wrt: str, gradient: Tensor) -> Statement | None:
+    if different := mismatch(gradient, sample.case.inputs[wrt]):
+        return say("mismatch", **vars(different))
+    error = max_abs_error(gradient, sample.truth[wrt])
+    return None if sample.ratio(wrt, error) <= 1 else say("off_when_frozen", wrt=wrt, error=error)
+
+
+def _called(subject: Subject, bound: Any) -> dict[str, Tensor]:
+    with torch.no_grad(), without_autograd(subject.derivation.name):
+        return subject.derivation.by_name(bound())
+
+
+def _same(
+    check: str, statement: str, one: Mapping[str, Tensor], other: Mapping[str, Tensor]
+) -> Iterator[Outcome]:
+    for wrt, gradient in one.items():
+        holds = wrt in other and identical_bits(gradient, other[wrt])
+        yield Outcome(check=check, wrt=wrt, broken=None if holds else say(statement, wrt=wrt))

@@ -1,0 +1,51 @@
+"""Right at a generic point, whatever was asked for: signed numbers that use all digits."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from runner.case.case import Case
+from runner.case.inputs import sampled_names
+from runner.case.spec import Spec, case_of
+from runner.checks.subject import Subject, check
+from runner.judge.judgement import Outcome
+from runner.judge.sample import Sample
+
+CONDITION = "signed inputs of all digits"
+
+
+@check("quick")
+def generic_point(subject: Subject) -> Iterator[Outcome]:
+    """Normal inputs and upstream gradients, which hide neither a branch at zero nor a factor of one."""
+    sample = subject.once("generic point", lambda: _sample(subject))
+    if sample is not None:
+        yield from subject.compare(sample, "generic_point")
+
+
+def _sample(subject: Subject) -> Sample | None:
+    """Draw the point; where forward refuses signed inputs, those of the experiment's own distribution."""
+    for inputs in ({"distribution": "normal", "scale": 1.0, "offset": 0.0}, {}):
+        try:
+            case = with_all_digits(subject.small(inputs=inputs))
+            return subject.sample_of(CONDITION, case)
+        except Exception:  # what forward refuses is no fault of the derivation
+            continue
+    return None
+
+
+def with_all_digits(spec: Spec) -> Case:
+    """Draw a case whose numbers float32 does not hold, so that a float32 step inside shows what it loses.
+
+    Inputs that the formula samples itself stay as they are: labels, masks, matrices with a property.
+    """
+    case, generator = case_of(spec), torch.Generator().manual_seed(spec.seed)
+    sampled = sampled_names(case.formula, spec.shape, spec.params) if case.formula.sample else set()
+
+    def more(tensor: Tensor) -> Tensor:
+        noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64).to(tensor)
+        return tensor * (1 + 1e-8 * noise) if tensor.is_floating_point() else tensor
+
+    inputs = {name: value if name in sampled else more(value) for name, value in case.inputs.items()}
+    upstream = {name: more(value) for name, value in case.upstream.items()}
+    return Case(case.formula, inputs, case.params, upstream)
