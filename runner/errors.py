@@ -1,7 +1,14 @@
 """What the user is told when something is wrong, and the nearest name to what was typed."""
 
+import re
+import sysconfig
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+
+RUNNER = str(Path(__file__).parent)
+LIBRARIES = (RUNNER, sysconfig.get_path("stdlib"), "<")  # "<" begins the name of code that has no file
 
 
 class UserError(Exception):
@@ -26,9 +33,38 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return the type and the first line of an error, for a row of the report."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    """Return the type, the first line and the place of an error, as in `ValueError: no (cube.py:31)`."""
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    first = next(iter(text.strip().splitlines()), "")
+    said = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    names_its_own = re.search(r":\d+\)$", said)
+    return said if names_its_own or not (where := place(error)) else f"{said} ({where})"
+
+
+def place(error: BaseException) -> str:
+    """Return the file and line of the user's code that an error comes from, or nothing."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return line_of(error.filename, error.lineno)
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [(frame.f_code.co_filename, line) for frame, line in frames]
+    return next((line_of(*line) for line in reversed(lines) if _is_the_users(line[0])), "")
+
+
+def line_of(file: str, line: int | None) -> str:
+    """Return a place as the user knows it."""
+    return f"{short(file)}:{line}"
+
+
+def short(file: str) -> str:
+    """Return a file's path from the working directory, or its name alone where it lies elsewhere."""
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except (ValueError, OSError):  # elsewhere, or the working directory is gone
+        return Path(file).name
+
+
+def _is_the_users(file: str) -> bool:
+    return not file.startswith(LIBRARIES) and not {"site-packages", "dist-packages"} & {*Path(file).parts}
 
 
 def too_long(timeout_s: float) -> str:

@@ -59,7 +59,7 @@ class Limits:
 class Config:
     """Everything a user may set."""
 
-    plugins: list[str] = field(default_factory=list)
+    plugins: Any = field(default_factory=list)  # one, or a list of them
     formula: str = MISSING
     derivation: Any = None
     shape: dict[str, Any] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import torch
 from runner.case.dump import examine
 from runner.case.spec import DTYPES, DTypeName, Spec
 from runner.compare import VERDICTS
-from runner.errors import UserError, unknown
+from runner.errors import UserError, reason, unknown
 from runner.formula import Example, Formula, lookup
 from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM, DISTRIBUTIONS, UPSTREAMS
 from runner.formula.plugins import load
@@ -25,7 +25,8 @@ def resolve(config: Config, experiment: str = "") -> Spec:
 
     Raises UserError for the first thing that is wrong, naming what would be right.
     """
-    load(config.plugins)
+    plugins = _plugins(config.plugins)
+    load(plugins)
     formula = lookup(config.formula)
     _choice("dtype", config.dtype, DTYPES)
     example = formula.example or NONE
@@ -45,7 +46,7 @@ def resolve(config: Config, experiment: str = "") -> Spec:
     return Spec(
         formula=formula.name,
         experiment=experiment or formula.name,
-        plugins=tuple(config.plugins),
+        plugins=plugins,
         derivations=_derivations(formula, config.derivation),
         shape=shape,
         params=params,
@@ -59,6 +60,15 @@ def resolve(config: Config, experiment: str = "") -> Spec:
         second_order=config.check.second_order,
         timing=config.timing,
     )
+
+
+def _plugins(given: Any) -> tuple[str, ...]:
+    plugins = [given] if isinstance(given, str) else given
+    if not isinstance(plugins, list) or not all(isinstance(plugin, str) for plugin in plugins):
+        raise UserError(
+            f"plugins={given}: must be a module or a .py file, or a list of them, as in [mine.py]"
+        )
+    return tuple(plugins)
 
 
 def _choice(kind: str, value: str, known: Iterable[str]) -> None:
@@ -152,8 +162,11 @@ def _shape(
         _dimension(formula, name, value, name in lists)
     try:
         formula.sizes(shape, params)
-    except ValueError as error:
-        raise UserError(f"{formula.name}: {error}") from error
+    except UserError:
+        raise
+    except Exception as error:  # a ValueError is how shapes says that dimensions do not fit
+        said = str(error) if isinstance(error, ValueError) else f"shapes raises {reason(error)}"
+        raise UserError(f"{formula.name}: {said}") from error
     return shape
 
 

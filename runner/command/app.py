@@ -17,6 +17,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from runner.command.explain import explained
 from runner.command.schema import register_with_hydra
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from runner.case.spec import Spec
     from runner.compare import Verdict
     from runner.sweep.job import Job
+
+REFUSED = (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError, UserError, OSError)
 
 # Torch and pandas take seconds to import: help, completion and --cfg do without them, so whatever
 # needs them is imported where it is used.
@@ -181,7 +184,7 @@ def main() -> NoReturn:
             conclude()
         print(f"error: {error}. {session.rest()}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    except (HydraException, OmegaConfBaseException, UserError, OSError) as error:
+    except REFUSED as error:
         refuse(error)
     except KeyboardInterrupt:
         conclude()

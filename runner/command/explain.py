@@ -3,38 +3,81 @@
 import dataclasses
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 
 from hydra.errors import MissingConfigException
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, UnsupportedValueType, ValidationError
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
 
-from runner.errors import unknown
+from runner.errors import UserError, line_of, short, unknown
 from runner.settings import Config
+
+HEADER = "# @package _global_"
 
 
 def explained(error: BaseException) -> str:
-    """Return one message for an error, whichever library it comes from."""
+    """Return one message for an error, whichever library it comes from, and the YAML that is at fault."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, YAMLError | UnicodeDecodeError):
+        return _unreadable(error)
+    yaml = next((found[1] for link in _chain(error) if (found := IN_YAML.match(str(link)))), None)
+    return f"{yaml}.yaml: {_said(error, yaml)}" if yaml else _said(error)
+
+
+IN_YAML = re.compile(r"In '((?:experiment|sweep|check|timing)/.+?)': ")
+
+
+def _said(error: BaseException, yaml: str = "") -> str:
     for link in _chain(error):
-        if isinstance(link, MissingConfigException) and link.options is not None:
+        if isinstance(link, MissingConfigException):
             group, _, option = str(link.missing_cfg_file).rpartition("/")
-            return unknown(group, option, link.options)
+            return unknown(group, option, link.options) if link.options is not None else _no_default(link)
         if isinstance(link, ConfigKeyError | ConfigAttributeError) and link.full_key:
-            return unknown("key", link.full_key, settings())
+            return _unknown_key(link.full_key, yaml)
         if found := re.match(r"Could not override '(.+)'\.\nNo match in the defaults list", str(link)):
             return unknown("key", found[1], settings())
-        if isinstance(link, UnsupportedValueType | ValidationError) and link.msg:
+        if isinstance(link, OmegaConfBaseException) and link.msg:
             first = str(link.msg).splitlines()[0]
             if "Sweep" in str(link):
                 return _mixed_sweep()
-            return f"{link.full_key}: {first}" if link.full_key else f"{error}: {first}"
+            if yaml or link.full_key:
+                return f"{link.full_key}: {first}" if link.full_key else first
+            return f"{error}: {first}"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
 
 
+def _unknown_key(key: str, yaml: str) -> str:
+    """Word what is wrong with a key; in a YAML whose keys have all been put below its group's, the cause."""
+    group = yaml.partition("/")[0]
+    if group in ("experiment", "sweep") and re.match(rf"{group}\b|_", key):
+        return (
+            f"its first line must be `{HEADER}`; without it, its keys are read as {group}.formula and so on"
+        )
+    return unknown("key", key, settings())
+
+
+def _no_default(error: MissingConfigException) -> str:
+    return f"there is no {error.missing_cfg_file}.yaml, which its defaults name"
+
+
+def _unreadable(error: YAMLError | UnicodeDecodeError) -> str:
+    """Say in which file, and at which line, the text is not YAML."""
+    if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark or error.context_mark):
+        return f"{line_of(mark.name, mark.line + 1)}: is not YAML: {error.problem or error.context}"
+    frames = (frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__))
+    path = next(
+        (f["full_path"] for f in frames if "full_path" in f), "a file"
+    )  # Hydra's name for what it reads
+    return f"{short(path)}: is not YAML: {' '.join(str(error).split())}"
+
+
 def settings(schema: type = Config, prefix: str = "") -> list[str]:
-    """Return every key of the schema, and the groups that it has not, as they are typed."""
-    names = [] if prefix else ["experiment", "sweep"]
+    """Return every key of the schema, and the group that it has not, as they are typed."""
+    names = [] if prefix else ["experiment"]
     for field in dataclasses.fields(schema):
         names.append(prefix + field.name)
         if isinstance(field.type, type) and dataclasses.is_dataclass(field.type):

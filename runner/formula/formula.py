@@ -1,7 +1,7 @@
 """The record of a formula: its forward, its gradients, and what the runner needs to exercise them."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from runner.formula.derivation import Derivation
 from runner.formula.domain import Domain, like
 from runner.formula.edge import Edge, Shape
 from runner.formula.example import Example
-from runner.formula.signature import Function, Sizes, signature
+from runner.formula.signature import Function, Sizes, signature, written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,21 +84,62 @@ class Formula:
         return self.domains.get(parameter) or like(self.parameters[parameter])
 
     def sizes(self, shape: Shape, params: Mapping[str, Any]) -> Sizes:
-        """Return the size of each input; `shapes` raises ValueError where dimensions do not fit."""
+        """Return the size of each input; `shapes` raises ValueError where dimensions do not fit.
+
+        Raises FormulaError for anything but a dict of sizes.
+        """
         sizes: Sizes = self.shapes(**signature(self.shapes).pick({**params, **shape}))
+        if not isinstance(sizes, Mapping) or not all(map(_is_size, sizes.values())):
+            raise FormulaError(
+                f"{self.name}: shapes returns {sizes!r}, not a tuple of integers for each input, "
+                f"as in {{'x': (2, 3)}} ({written(self.shapes)})"
+            )
+        if negative := {name: size for name, size in sizes.items() if min(size, default=0) < 0}:
+            raise ValueError(f"shapes returns {negative}: a size is >= 0 ({written(self.shapes)})")
         return sizes
 
     def apply(
         self, function: Function, inputs: Mapping[str, Tensor], params: Mapping[str, Any]
     ) -> dict[str, Tensor]:
-        """Call `forward` or `library`; return outputs and saved intermediates by name."""
+        """Call `forward` or `library`; return outputs and saved intermediates by name.
+
+        Both return a dict, or all that they are to return in the record's order, as a tuple of the values.
+        Raises FormulaError for anything else.
+        """
         result = function(**signature(function).pick({**params, **inputs}, rest=inputs))
-        if not isinstance(result, Mapping):
-            result = dict(zip(self.outputs, result if isinstance(result, tuple) else (result,), strict=True))
         expected = (*self.outputs, *(self.saved if function is self.forward else ()))
-        if missing := [name for name in expected if name not in result]:
+        values = result if isinstance(result, tuple) else (result,)
+        if not isinstance(result, Mapping) and len(values) == len(expected):
+            result = dict(zip(expected, values, strict=True))
+        if (
+            not isinstance(result, Mapping)
+            or {*expected} - {*result}
+            or not _all_tensors(result, self.outputs)
+        ):
             raise FormulaError(
-                f"{self.name}: {function.__name__} returns {', '.join(result)} and lacks "
-                f"{', '.join(missing)}, which the record names as output or saved"
+                f"{self.name}: {function.__name__} returns {_described(result)}; it must return "
+                f"{_wanted(expected)} ({written(function)})"
             )
         return {name: result[name] for name in expected}
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, tuple | list) and all(hasattr(n, "__index__") for n in size)
+
+
+def _all_tensors(result: Mapping[str, Any], names: Iterable[str]) -> bool:
+    return all(isinstance(result[name], Tensor) for name in names)
+
+
+def _described(result: Any) -> str:
+    """Say what a function returned: the types in a tuple, and those in a dict by name."""
+    if isinstance(result, Mapping):
+        return f"{{{', '.join(f'{name}: {type(value).__name__}' for name, value in result.items())}}}"
+    if isinstance(result, tuple):
+        return f"a tuple of {len(result)} ({', '.join(type(value).__name__ for value in result)})"
+    return type(result).__name__
+
+
+def _wanted(names: tuple[str, ...]) -> str:
+    tuple_of = f"a tuple of {len(names)}" if len(names) > 1 else "one tensor"
+    return f"{tuple_of} ({', '.join(names)}), or a dict with these names"

@@ -1,13 +1,12 @@
 """Formulas from outside the repository: modules and files that call `register` when they are imported."""
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runner.errors import UserError, reason
-from runner.formula import registry
+from runner.formula import beside, registry
 
 _loaded: dict[str, set[str]] = {}
 """The formulas that each plug-in registered; their forward may come from elsewhere."""
@@ -20,11 +19,11 @@ def load(plugins: Iterable[str]) -> None:
     """
     for plugin in plugins:
         known = registry.registered()
-        module = _file(Path(plugin)) if plugin.endswith(".py") else plugin
+        module = beside.name_of(Path(plugin)) if plugin.endswith(".py") else plugin
         if _is_loaded(module, known):
             continue
         try:
-            _import(plugin, module)
+            beside.import_file(Path(plugin)) if plugin.endswith(".py") else importlib.import_module(module)
         except (Exception, SystemExit) as error:  # a plug-in may raise anything
             sys.modules.pop(module, None)
             registry.forget(_unfinished(module, known))
@@ -32,11 +31,6 @@ def load(plugins: Iterable[str]) -> None:
         _loaded[module] = registry.registered().keys() - known.keys()
         if not _loaded[module]:
             raise UserError(f"plugins: {plugin}: was imported, but registers no formula")
-
-
-def _file(path: Path) -> str:
-    """Name the module of a file after its place, so that its last part is the file's name."""
-    return f"plugin:{path.resolve().parent}.{path.stem}"
 
 
 def _unfinished(module: str, known: Mapping[str, str]) -> set[str]:
@@ -53,17 +47,3 @@ def _is_loaded(module: str, known: Mapping[str, str]) -> bool:
     if registered := _loaded.get(module):
         return registered <= known.keys()
     return module in sys.modules and any(f"{owner}.".startswith(f"{module}.") for owner in known.values())
-
-
-def _import(plugin: str, module: str) -> None:
-    if not plugin.endswith(".py"):
-        importlib.import_module(module)
-        return
-    path = Path(plugin).resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(module, path)
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[module] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[module])

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from runner.errors import FormulaError, unknown
+from runner.errors import FormulaError, reason, unknown
 from runner.files import formula_modules
 from runner.formula.derivation import Derivation
 from runner.formula.edge import Edge
@@ -74,7 +74,7 @@ def names() -> list[str]:
 def lookup(name: str) -> Formula:
     """Return the formula of a name, importing its file on first use."""
     if name not in _registry and name in formula_modules():
-        importlib.import_module(formula_modules()[name])
+        _import(formula_modules()[name])
         if name not in _registry:
             raise FormulaError(
                 f"{formula_modules()[name]} registers no formula {name!r}; a formula is its file's name"
@@ -82,6 +82,16 @@ def lookup(name: str) -> Formula:
     if name not in _registry:
         raise FormulaError(unknown("formula", name, names()))
     return _registry[name]
+
+
+def _import(module: str) -> None:
+    """Import a file of `experiments/`; what it registered before it failed is forgotten."""
+    known = registered()
+    try:
+        importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # the file may raise anything
+        forget({name for name, owner in registered().items() if owner == module and name not in known})
+        raise FormulaError(f"{module}: {reason(error)}") from error
 
 
 def _derivations(formula: str, functions: Mapping[Kind, Iterable[Function]]) -> dict[str, Derivation]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from torch import Tensor
 
+from runner.errors import line_of
 from runner.formula.domain import Domain, one_of, optional
 
 Function = Callable[..., Any]
@@ -71,3 +72,9 @@ def _domains(parameter: inspect.Parameter) -> list[Domain]:
     kind, *notes = get_args(annotation)
     may_be_none = type(None) in get_args(kind)
     return [optional(note) if may_be_none else note for note in notes if isinstance(note, Domain)]
+
+
+def written(function: Function) -> str:
+    """Return the file and line of a function's definition, for an error about what it does."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return line_of(code.co_filename, code.co_firstlineno) if code else repr(function)

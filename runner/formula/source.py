@@ -4,9 +4,11 @@ import ast
 import hashlib
 import importlib.metadata
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+
+from runner.formula.beside import PREFIX
 
 
 @cache
@@ -14,7 +16,8 @@ def fingerprint(module: str) -> str:
     """Hash a formula's module, what it imports of its own package, and the version of the runner."""
     digest = hashlib.sha256(_version().encode())
     for name, path in sorted(_files(module).items()):
-        digest.update(f"\n{name}\n".encode() if name != module else b"\n")
+        within = name.removeprefix(_top(module))  # a plug-in's key does not change with its folder
+        digest.update(f"\n{within}\n".encode() if name != module else b"\n")
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -52,12 +55,21 @@ def _files(module: str) -> dict[str, Path]:
     found, waiting = {module: Path(own)}, [module]
     while waiting:
         name = waiting.pop()
-        for imported in _imports(found[name], name):
+        for imported in _own(_imports(found[name], name), _top(module)):
             path = _path(imported)
-            if path and imported not in found and _top(imported) == _top(module):
+            if path and imported not in found:
                 found[imported] = path
                 waiting.append(imported)
     return found
+
+
+def _own(imported: Iterable[str], top: str) -> Iterator[str]:
+    """Yield what could be a module of a package: of a plug-in's, whatever could lie beside it."""
+    for name in imported:
+        if _top(name) == top:
+            yield name
+        elif top.startswith(PREFIX):
+            yield f"{top}.{name}"
 
 
 def _imports(path: Path, module: str) -> Iterator[str]:

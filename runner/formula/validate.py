@@ -9,7 +9,7 @@ from runner.formula.draw import DISTRIBUTIONS, UPSTREAMS
 from runner.formula.edge import Shape
 from runner.formula.example import Example
 from runner.formula.formula import Formula
-from runner.formula.signature import Function, Signature, signature
+from runner.formula.signature import Function, Signature, signature, written
 
 
 def validate(formula: Formula) -> None:
@@ -22,6 +22,7 @@ def validate(formula: Formula) -> None:
     if clash := sorted({*named} & {*results}):
         raise FormulaError(f"{formula.name}: {', '.join(clash)} names both an input and a result of forward")
 
+    _no_bare_keyword(formula, forward)
     upstream = tuple(f"grad_{output}" for output in formula.outputs)
     dimensions = tuple(formula.dimensions)
     hyper = tuple(formula.parameters)
@@ -71,6 +72,17 @@ def _example(formula: Formula, example: Example) -> None:
         raise FormulaError(
             f"{formula.name}: the shape of example lacks {', '.join(missing)}; shapes takes "
             f"{', '.join(formula.dimensions)}"
+        )
+
+
+def _no_bare_keyword(formula: Formula, forward: Signature) -> None:
+    """Refuse what is neither an input nor a hyper-parameter, as the x of forward(*, x)."""
+    bare = [name for name, default in forward.keyword_only.items() if default is inspect.Parameter.empty]
+    if unset := [name for name in bare if name not in formula.parameters]:
+        raise FormulaError(
+            f"{formula.name}: {', '.join(unset)} has no default and is keyword-only: inputs are the "
+            "positional arguments of forward, hyper-parameters the keyword-only ones with a default "
+            f"({written(formula.forward)})"
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from runner.errors import FormulaError
+from runner.errors import FormulaError, line_of
 from runner.formula import Domain, Edge, Example, Sizes, at_least, between, lookup, names, one_of, optional
 from tests.conftest import Plant
 from tests.test_planted import right
@@ -96,10 +96,36 @@ def test_a_file_is_found_by_its_name() -> None:
     assert all(lookup(name).forward.__module__.endswith(f".{name}") for name in names())
 
 
-def test_missing_output_is_named(plant: Plant) -> None:
-    formula = plant(right, forward=lambda W, x: {"y": W @ x}, outputs=("y",), saved=("row_sum",))
-    with pytest.raises(FormulaError, match="returns y and lacks row_sum"):
+RETURNED: list[tuple[Any, str]] = [
+    (lambda W, x: {"y": W @ x}, "{y: Tensor}"),
+    (lambda W, x: W @ x, "Tensor"),
+    (lambda W, x: [W @ x, x], "list"),
+    (lambda W, x: (W @ x, x, x), "a tuple of 3 (Tensor, Tensor, Tensor)"),
+    (lambda W, x: (None, x), "{y: NoneType, copy: Tensor}"),
+    (lambda W, x: None, "NoneType"),
+]
+
+
+@pytest.mark.parametrize(("forward", "what"), RETURNED, ids=[what for _, what in RETURNED])
+def test_what_forward_must_return_is_said(plant: Plant, forward: Any, what: str) -> None:
+    formula = plant(right, forward=forward, saved=("copy",))
+    with pytest.raises(FormulaError) as caught:
         formula.apply(formula.forward, {"W": torch.ones(2, 3), "x": torch.ones(3)}, {})
+    assert str(caught.value) == (
+        f"planted: <lambda> returns {what}; it must return a tuple of 2 (y, copy), "
+        f"or a dict with these names ({line_of(__file__, forward.__code__.co_firstlineno)})"
+    )
+
+
+def test_saved_intermediates_may_follow_the_outputs_in_a_tuple(plant: Plant) -> None:
+    def forward(W: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        return W @ x, W.sum(1)
+
+    formula = plant(right, forward=forward, library=lambda W, x: W @ x, saved=("row_sum",))
+    inputs = {"W": torch.ones(2, 3), "x": torch.ones(3)}
+    assert [*formula.apply(formula.forward, inputs, {})] == ["y", "row_sum"]
+    assert formula.library
+    assert [*formula.apply(formula.library, inputs, {})] == ["y"]
 
 
 def test_a_domain_stands_beside_its_default_wherever_the_owner_is(plant: Plant) -> None:

@@ -1,10 +1,13 @@
 """A plug-in that does not work is refused with one message."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from runner.formula import registry
+from runner.formula.beside import import_file, name_of
+from runner.formula.source import fingerprint
 from tests.conftest import Run
 
 pytestmark = pytest.mark.usefixtures("own_formulas")
@@ -89,3 +92,85 @@ def test_a_plugin_may_take_its_forward_from_elsewhere(run: Run, tmp_path: Path) 
     for _ in range(2):
         outcome = run("formula=my_mse", "shape.n=3", "plugins=[elsewhere.py]", "timing=off")
         assert outcome.status == 0, outcome.err
+
+
+HELPED = CUBE.replace("return x**3", "return factor.FACTOR * x**3")
+FACTOR = "FACTOR = 1\n"
+
+
+@pytest.mark.parametrize("imports", ["import factor", "from . import factor", "from lib import factor"])
+@pytest.mark.parametrize("folder", ["", "of.mine/"], ids=["here", "elsewhere"])
+def test_a_plugin_imports_what_lies_beside_it(run: Run, tmp_path: Path, imports: str, folder: str) -> None:
+    (tmp_path / folder / "lib").mkdir(parents=True)
+    for file in ("factor.py", "lib/factor.py"):
+        (tmp_path / folder / file).write_text(FACTOR)
+    (tmp_path / folder / "cube.py").write_text(imports + HELPED)
+    before = [*sys.path], [*sys.meta_path], {*sys.modules}
+    outcome = run("formula=cube", "shape.n=3", f"plugins={folder}cube.py", "timing=off", "check=off")
+    assert outcome.status == 0, outcome.err
+    assert ([*sys.path], [*sys.meta_path]) == before[:2]
+    assert {"factor", "lib"}.isdisjoint(sys.modules)
+
+
+@pytest.mark.parametrize(
+    "imports",
+    ["from . import factor", "from ..top import factor", "from pack.sub import factor", "import pack.top"],
+)
+def test_a_plugin_in_a_package(run: Run, tmp_path: Path, imports: str) -> None:
+    (tmp_path / "pack/sub").mkdir(parents=True)
+    (tmp_path / "pack/__init__.py").touch()
+    (tmp_path / "pack/sub/__init__.py").write_text("from . import cube\n")
+    (tmp_path / "pack/sub/factor.py").write_text(FACTOR)
+    (tmp_path / "pack/top.py").write_text("from pack.sub import factor\n")
+    (tmp_path / "pack/sub/cube.py").write_text(
+        imports + HELPED.replace("factor.F", "factor.F" if "factor" in imports else "pack.top.factor.F")
+    )
+    outcome = run("formula=cube", "shape.n=3", "plugins=pack/sub/cube.py", "timing=off", "check=off")
+    assert outcome.status == 0, outcome.err
+
+
+def test_two_folders_may_both_have_a_helper(run: Run, tmp_path: Path) -> None:
+    for number, name in enumerate(["one", "two"]):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "factor.py").write_text(f"FACTOR = {number}\n")
+        (tmp_path / name / f"{name}.py").write_text("import factor" + HELPED)
+    plugins = "plugins=[one/one.py,two/two.py]"
+    outcome = run("-m", "formula=one,two", "shape.n=3", plugins, "timing=off", "check=off")
+    assert [row["verdict"] for row in outcome.rows] == ["wrong", "exact"]
+
+
+@pytest.mark.parametrize("order", ["cube.py,twice.py", "twice.py,cube.py"])
+def test_a_plugin_may_import_another(run: Run, tmp_path: Path, order: str) -> None:
+    (tmp_path / "cube.py").write_text(CUBE)
+    (tmp_path / "twice.py").write_text("import cube" + CUBE)
+    outcome = run("-m", "formula=cube,twice", "shape.n=3", f"plugins=[{order}]", "timing=off", "check=off")
+    assert outcome.status == 0, outcome.err
+
+
+def test_the_key_follows_the_helper_and_not_the_folder(run: Run, tmp_path: Path) -> None:
+    keys = []
+    for folder, factor in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "factor.py").write_text(f"FACTOR = {factor}\n")
+        (tmp_path / folder / "cube.py").write_text("import factor" + HELPED)
+        import_file(tmp_path / folder / "cube.py")
+        keys.append(fingerprint(name_of(tmp_path / folder / "cube.py")))
+        registry.forget(["cube"])
+    assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize("mode", [[], ["-m"], ["-m", "hydra/sweeper=basic"]], ids=["run", "grid", "basic"])
+def test_one_plugin_needs_no_brackets(run: Run, tmp_path: Path, mode: list[str]) -> None:
+    (tmp_path / "cube.py").write_text(CUBE)
+    outcome = run(*mode, "formula=cube", "shape.n=3", "plugins=cube.py", "timing=off", "check=off")
+    assert outcome.status == 0, outcome.err
+    assert run(*mode, "formula=cube", "shape.n=3", "plugins=[cube.py]", "timing=off").status == 0
+
+
+def test_plugins_of_another_kind(run: Run) -> None:
+    outcome = run("formula=cube", "plugins=3")
+    assert outcome.status == 2
+    assert (
+        outcome.err
+        == "error: plugins=3: must be a module or a .py file, or a list of them, as in [mine.py]\n"
+    )
