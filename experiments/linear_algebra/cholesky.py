@@ -105,7 +105,7 @@ register(
         "near_singular": Edge(inputs=lambda A: shifted(A, 1e-6)),
         "indefinite": Edge(inputs=lambda A: shifted(A, -1), raises=LinAlgError),
     },
-    example=Example(shape={"n": 7}),
+    example=Example(shape={"n": 7}, distribution="uniform"),
     latex=r"A = L L^\top,\quad \nabla_A \ell = \mathrm{sym}(L^{-\top} \Phi(L^\top G) L^{-1})",
     source="Murray, Differentiation of the Cholesky decomposition (2016), sections 3 and 4",
 )

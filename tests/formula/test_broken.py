@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.formula import registry
+from runner.files import formula_modules
 from tests.conftest import Run
 
 pytestmark = pytest.mark.usefixtures("own_formulas")
@@ -55,8 +55,8 @@ def test_a_file_that_does_not_work(
     (tmp_path / "cube_file.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "cube_file", raising=False)
-    found = {**registry.formula_modules(), "cube_file": "cube_file"}
-    monkeypatch.setattr(registry, "formula_modules", lambda: found)
+    found = {**formula_modules(), "cube_file": "cube_file"}
+    monkeypatch.setattr("runner.formula.registry.formula_modules", lambda: found)
     for _ in range(2):  # the second time it is no better, and the message no other
         outcome = run("formula=cube_file", "shape.n=3", "timing=off")
         assert (outcome.status, outcome.folders) == (2, [])

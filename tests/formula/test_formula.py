@@ -62,7 +62,7 @@ SIZES = {"m": 2, "n": 3}
         ([right], {"sample": sample_of_k}, "unknown argument of sample_of_k 'k'"),
         ([right], {"constants": ["w"]}, "unknown constants 'w'; did you mean 'W'?"),
         ([right], {"forward": eps_below_its_domain}, "planted: eps=-1: must be a number >= 0"),
-        ([right], {"jacobians": [right]}, "right names both a gradient and a Jacobian"),
+        ([right], {"jacobians": [right]}, "two derivations are named 'right'"),
         ([right], {"outputs": ("x",)}, "x names both an input and a result of forward"),
         ([right], {"edges": {"empty": Edge.empty("k")}}, "unknown shape key of edge empty 'k'"),
         ([right], {"edges": {"zeros": Edge.zeros("X")}}, "unknown input of edge zeros 'X'; did you mean"),
