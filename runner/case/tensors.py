@@ -4,10 +4,10 @@ import hashlib
 import math
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial, wraps
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from runner.errors import UserError, reason
 
+MOST_FILES = 1024
 BLOCK = 2**20
 T = TypeVar("T")
 
@@ -44,12 +45,18 @@ def state(file: str) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def headers(file: str) -> dict[str, Header]:
+def _once(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Keep what was read from a file for as long as the file stays as it is: a sweep asks at every point."""
+    kept = lru_cache(MOST_FILES)(lambda file, _: read(file))
+    return wraps(read)(lambda file: kept(file, state(file)))
+
+
+@_once
+def headers(file: str) -> Mapping[str, Header]:
     """Return what tensors a file has, by name, without keeping their numbers.
 
     Raises UserError for a file that is missing, damaged, or not of the format that its name says.
     """
-    state(file)
     with _readable(file) as read:
         return read.headers(file)
 
@@ -61,6 +68,7 @@ def load(file: str) -> dict[str, Tensor]:
         return read.load(file)
 
 
+@_once
 def digest(file: str) -> str:
     """Return a short hash of a file's content."""
     with Path(file).open("rb") as content:

@@ -3,10 +3,10 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from runner.errors import line_of
+from runner.formula.weak import cached_weakly
 
 Function = Callable[..., Any]
 
@@ -33,7 +33,7 @@ class Signature:
         return chosen
 
 
-@cache
+@cached_weakly
 def signature(function: Function) -> Signature:
     """Read a function's arguments once."""
     parameters = inspect.signature(function).parameters.values()

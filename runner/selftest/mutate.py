@@ -7,13 +7,13 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
-from functools import cache
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 from runner.case.case import Case
 from runner.errors import reason
 from runner.formula.signature import Function
+from runner.formula.weak import cached_weakly
 from runner.selftest.mistake import Mistake, Target
 from runner.selftest.operators import OPERATORS
 from runner.selftest.operators.calls import MOVES, REDUCTIONS
@@ -71,7 +71,7 @@ def functions_reached(target: Target, cases: Iterator[Case]) -> Iterator[Functio
             yield function
 
 
-@cache
+@cached_weakly
 def definition(function: FunctionType) -> ast.FunctionDef:
     """Return a function's tree without its docstring."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
