@@ -3,13 +3,13 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from torch import Tensor
 
 from runner.errors import line_of
 from runner.formula.domain import Domain, one_of, optional
+from runner.formula.weak import cached_weakly
 
 Function = Callable[..., Any]
 Gradients = dict[str, Tensor]  # by the name of the input
@@ -39,7 +39,7 @@ class Signature:
         return chosen
 
 
-@cache
+@cached_weakly
 def signature(function: Function) -> Signature:
     """Read a function's arguments once."""
     parameters = _parameters(function)

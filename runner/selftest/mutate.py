@@ -7,7 +7,6 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
@@ -15,6 +14,7 @@ from runner.case.case import Case
 from runner.errors import reason
 from runner.formula.precision import is_widened
 from runner.formula.signature import Function
+from runner.formula.weak import cached_weakly
 from runner.selftest.mistake import Mistake, Target
 from runner.selftest.operators import OPERATORS
 from runner.selftest.operators.calls import MOVES, REDUCTIONS
@@ -89,7 +89,7 @@ def functions_reached(target: Target, cases: Iterator[Case]) -> Iterator[Functio
             yield function
 
 
-@cache
+@cached_weakly
 def definition(function: FunctionType) -> ast.FunctionDef:
     """Return a function's tree without its docstring."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
