@@ -108,7 +108,7 @@ def _plain(value: Any) -> Any:
 def _fields(value: Any) -> dict[str, Any]:
     """Return the fields of a dataclass that differ from their default."""
     parts = ((name, default, getattr(value, name)) for name, default in _defaults(value.__class__))
-    return {name: _plain(part) for name, default, part in parts if part is not default}
+    return {name: _plain(part) for name, default, part in parts if part != default}
 
 
 @cache

@@ -1,6 +1,6 @@
 """Calls a hand-written gradient the way it must be able to stand: raw, detached, and without autograd."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -62,15 +62,20 @@ ENGINE_ENTRIES = (
 @contextmanager
 def without_autograd(who: str) -> Iterator[None]:
     """Make every way into automatic differentiation raise, under `enable_grad` too."""
-
-    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
-        raise AutogradUsedError(f"{who} calls autograd, which a gradient derived by hand must not")
-
     originals = [getattr(module, name) for module, name in ENGINE_ENTRIES]
     for module, name in ENGINE_ENTRIES:
-        setattr(module, name, refuse)
+        setattr(module, name, _refusal(who))
     try:
         yield
     finally:
         for (module, name), original in zip(ENGINE_ENTRIES, originals, strict=True):
             setattr(module, name, original)
+
+
+def _refusal(who: str) -> Callable[..., NoReturn]:
+    """Return a function of its own each time: torch._dynamo, imported meanwhile, refuses one of two names."""
+
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+        raise AutogradUsedError(f"{who} calls autograd, which a gradient derived by hand must not")
+
+    return refuse
