@@ -9,6 +9,9 @@ from runner.settings import Inputs
 
 Size = Sequence[int]
 
+PLACE = torch.device("cpu")
+FLOAT = torch.float32  # both are named at every draw: a plug-in may have set torch's defaults to others
+
 
 class Draw:
     """A small random generator: on the CPU and in float32, whatever the experiment's device and dtype.
@@ -17,7 +20,7 @@ class Draw:
     """
 
     def __init__(self, seed: int, settings: Inputs | None = None) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator(PLACE).manual_seed(seed)
         self._settings = settings or Inputs()
 
     def default(self, size: Size) -> Tensor:
@@ -29,26 +32,30 @@ class Draw:
 
     def uniform(self, size: Size, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Draw from [low, high)."""
-        return torch.rand(tuple(size), generator=self._generator) * (high - low) + low
+        return self._rand(size) * (high - low) + low
 
     def normal(self, size: Size, mean: float = 0.0, std: float = 1.0) -> Tensor:
         """Draw from the normal distribution."""
-        return torch.randn(tuple(size), generator=self._generator) * std + mean
+        drawn = torch.randn(tuple(size), generator=self._generator, dtype=FLOAT, device=PLACE)
+        return drawn * std + mean
 
     def integers(self, size: Size, low: int, high: int) -> Tensor:
         """Draw int64 from [low, high)."""
-        return torch.randint(low, high, tuple(size), generator=self._generator)
+        return torch.randint(low, high, tuple(size), generator=self._generator, device=PLACE)
 
     def boolean(self, size: Size, probability: float = 0.5) -> Tensor:
         """Draw a mask that is True with the given probability."""
-        return torch.rand(tuple(size), generator=self._generator) < probability
+        return self._rand(size) < probability
+
+    def _rand(self, size: Size) -> Tensor:
+        return torch.rand(tuple(size), generator=self._generator, dtype=FLOAT, device=PLACE)
 
 
 DISTRIBUTIONS: dict[str, Callable[[Draw, Size], Tensor]] = {
     "uniform": Draw.uniform,
     "normal": Draw.normal,
-    "zeros": lambda rng, size: torch.zeros(tuple(size)),
-    "ties": lambda rng, size: rng.integers(size, -1, 2).float(),
+    "zeros": lambda rng, size: torch.zeros(tuple(size), dtype=FLOAT, device=PLACE),
+    "ties": lambda rng, size: rng.integers(size, -1, 2).to(FLOAT),
     "half_zeros": lambda rng, size: rng.normal(size) * rng.boolean(size),
     "negative": lambda rng, size: -rng.normal(size).abs(),
     "tiny": lambda rng, size: rng.normal(size, std=1e-20),
@@ -58,7 +65,7 @@ DISTRIBUTIONS: dict[str, Callable[[Draw, Size], Tensor]] = {
     "offset": lambda rng, size: rng.normal(size, mean=10.0),
 }
 UPSTREAMS: dict[str, Callable[[Draw, Size], Tensor]] = {
-    "ones": lambda rng, size: torch.ones(tuple(size)),
+    "ones": lambda rng, size: torch.ones(tuple(size), dtype=FLOAT, device=PLACE),
     "normal": Draw.normal,
 }
 DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM = "uniform", "ones"  # those of the notebook that handgrad began with

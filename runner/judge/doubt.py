@@ -52,7 +52,7 @@ def _along(case: Case, truth: Mapping[str, Tensor], wrt: Sequence[str], seed: in
     At a kink it is another on each side. At a point so flat that nothing but the step's own curvature is
     seen, as of x^3 at 0, it is another at twice the step.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)
     directions = {name: _direction(case.inputs[name], generator) for name in wrt}
     products = [truth[name] * direction for name, direction in directions.items()]
     expected = sum(float(product.sum()) for product in products)
@@ -76,7 +76,7 @@ def _slope(case: Case, directions: Mapping[str, Tensor], step: float) -> tuple[f
 def _direction(value: Tensor, generator: torch.Generator) -> Tensor:
     """Return random numbers of the size of the value's own, so that the step is small beside it."""
     scale = float(value.abs().amax()) if value.numel() else 1.0
-    drawn = torch.randn(value.shape, generator=generator, dtype=torch.float32)
+    drawn = torch.randn(value.shape, generator=generator, dtype=torch.float32, device=generator.device)
     return drawn.to(value) * (scale if 0 < scale < math.inf else 1.0)
 
 

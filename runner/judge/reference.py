@@ -62,10 +62,11 @@ def rounding_floor(
     would change sides, `upstream_only` moves the upstream gradient alone.
     """
     floor = dict.fromkeys(truth, 0.0)
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator("cpu").manual_seed(0)
 
     def nudge(tensor: Tensor) -> Tensor:
-        signs = torch.randint(0, 2, tensor.shape, generator=generator).to(tensor) * 2 - 1
+        drawn = torch.randint(0, 2, tensor.shape, generator=generator, device=generator.device)
+        signs = drawn.to(tensor) * 2 - 1
         return torch.where(tensor.isfinite(), tensor + tensor * (UNIT * signs), tensor)
 
     for _ in range(FLOOR_DRAWS):
