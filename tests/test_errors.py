@@ -75,3 +75,21 @@ def test_a_forward_says_its_line(plant: Plant, run: Run) -> None:
     plant(right, forward=breaks)
     (row,) = run("formula=planted", "shape.m=3", "shape.n=5", "timing=off").rows
     assert row["error"].endswith(f"({HERE}:{line(breaks)})")
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ([], "planted: breaks returns list, not {input: gradient}"),
+        ({"W": 1.0}, "planted: breaks: the gradient of W is a float, not a tensor"),
+    ],
+)
+def test_what_is_no_gradient_has_the_line_of_its_derivation(
+    plant: Plant, run: Run, returned: Any, said: str
+) -> None:
+    def breaks(grad_y: Tensor) -> Any:
+        return returned
+
+    plant(breaks)
+    (row,) = run("formula=planted", "shape.m=3", "shape.n=5", "timing=off").rows
+    assert row["error"] == f"FormulaError: {said} ({HERE}:{line(breaks) - 1})"

@@ -1,6 +1,6 @@
 """Holds a file of dumped tensors against the formula and the settings that are to use it."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from runner.case.tensors import Header
 from runner.errors import UserError, unknown
 from runner.formula import Formula, Shape
 from runner.formula.draw import Draw
+from runner.formula.signature import Function, signature
+from runner.formula.weak import cached_weakly
 from runner.record import spelled
 
 
@@ -52,15 +54,32 @@ def _upstream(
     formula: Formula, params: Mapping[str, Any], file: str, found: Mapping[str, Header], dtype: str
 ) -> dict[str, Header]:
     """Return the size of each upstream gradient, which takes one forward to know."""
+    sizes = _sizes_of_results(formula.forward)
+    wanted = signature(formula.forward).pick(params)
+    key = (*tensors.state(file), *formula.outputs, spelled(wanted))
+    if key not in sizes:
+        sizes[key] = _results(formula, params, file)
     names = {f"grad_{output}": output for output in formula.outputs}
+    if not sizes[key]:
+        return {name: found[name] for name in names}
+    return {name: Header(sizes[key][output], dtype) for name, output in names.items()}
+
+
+@cached_weakly
+def _sizes_of_results(forward: Function) -> dict[tuple[Hashable, ...], Mapping[str, tuple[int, ...]]]:
+    """Keep sizes by the state of the file and hyper-parameters; a sweep asks for them at every point."""
+    return {}
+
+
+def _results(formula: Formula, params: Mapping[str, Any], file: str) -> dict[str, tuple[int, ...]]:
     try:
         with torch.no_grad():
             results = formula.apply(formula.forward, tensors.load(file), params)
     except UserError:
         raise
     except Exception:  # a forward that is broken says so in its row
-        return {name: found[name] for name in names}
-    return {name: Header(tuple(results[output].shape), dtype) for name, output in names.items()}
+        return {}
+    return {output: tuple(results[output].shape) for output in formula.outputs}
 
 
 def _names(file: str, found: Mapping[str, Header], inputs: list[str], upstream: list[str]) -> None:

@@ -46,6 +46,7 @@ class Session(Callback):
         self.folder: Path | None = None
         self.fail_on: Verdict = "suspect_reference"
         self.is_new = self.is_sweep = self.debug = self.quiet = False
+        self.spec: Spec | None = None  # of a single run
         self.held = ExitStack()  # the folder of a sweep that one of Hydra's sweepers runs
         self.done: set[int] | None = None  # keys that such a sweep need not run again
 
@@ -53,7 +54,7 @@ class Session(Callback):
         """Refuse bad input. Hydra takes an exception of a callback for a warning, so this one exits."""
         self._note(config, config.hydra.run.dir)
         try:
-            specification(config)
+            self.spec = specification(config)
         except (UserError, OmegaConfBaseException) as error:
             refuse(error)
 
@@ -126,7 +127,7 @@ def task(config: DictConfig) -> None:
     if settings.mode == RunMode.MULTIRUN:
         _one_of_many(config, Path(settings.sweep.dir), settings.job.num, list(settings.overrides.task))
         return
-    spec, folder = specification(config), Path(settings.runtime.output_dir)
+    spec, folder = followed().spec or specification(config), Path(settings.runtime.output_dir)
     if config.show:
         from runner.report.show import show
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from runner.errors import FormulaError
 from runner.formula.kind import Kind
-from runner.formula.signature import Function, signature
+from runner.formula.signature import Function, signature, written
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,14 @@ class Derivation:
     def by_name(self, result: Any) -> dict[str, Tensor]:
         """Read what the function returned; raises FormulaError for anything but {input: derivative}."""
         if not isinstance(result, Mapping):
-            raise FormulaError(
-                f"{self.formula}: {self.name} returns {type(result).__name__}, not {{input: gradient}}"
-            )
+            raise self._breaks(f" returns {type(result).__name__}, not {{input: gradient}}")
         for wrt, value in result.items():
             if value is not None and not isinstance(value, Tensor):
-                raise FormulaError(
-                    f"{self.formula}: {self.name}: the gradient of {wrt} is a {type(value).__name__}, "
-                    "not a tensor"
-                )
+                raise self._breaks(f": the gradient of {wrt} is a {type(value).__name__}, not a tensor")
         return {wrt: value for wrt, value in result.items() if value is not None}
+
+    def _breaks(self, how: str) -> FormulaError:
+        return FormulaError(f"{self.formula}: {self.name}{how} ({written(self.function)})")
 
     def __call__(self, values: Mapping[str, Any], rest: Iterable[str] = ()) -> dict[str, Tensor]:
         """Bind, call, and return the derivatives by input name."""
