@@ -29,11 +29,11 @@ def test_a_small_selftest(
     out = capsys.readouterr().out
     for words in ("caught / planted", "handgrad full", "gradcheck slow", "allclose", "all classes",
                   "not caught: ", "not counted, equivalent: ", "false alarms: 0",
-                  "4 derivations", "a sample of 8 mistakes a derivation, seed 0; 2 seeds"):  # fmt: skip
+                  "5 derivations", "a sample of 8 mistakes a derivation, seed 0; 2 seeds"):  # fmt: skip
         assert words in out
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 4 * 8
+    assert len(rows) == 5 * 8
     assert {row["formula"] for row in rows} == {"mse", "relu", "dot_product"}
     assert all(
         row["caught by handgrad full"] in ("True", "False") for row in rows if row["state"] == "planted"
@@ -48,7 +48,7 @@ def test_markdown_is_a_table_and_its_settings(
     assert heading.startswith("| caught / planted | handgrad full | handgrad quick | handgrad off |")
     assert set(rule) == {"|", "-", ":", " "}
     assert [row.split("|")[1].strip() for row in rows if row] == ["scale", "all classes", "false alarms"]
-    assert settings.startswith("4 derivations; not counted: ")
+    assert settings.startswith("5 derivations; not counted: ")
 
 
 @pytest.mark.parametrize(
