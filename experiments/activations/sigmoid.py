@@ -23,7 +23,7 @@ def forward(x: Tensor) -> Tensor:
 
 
 def output_product(y: Tensor) -> Slope:
-    return 1 - y, y
+    return 1 - y, y  # factors, multiplied onto g one after the other
 
 
 def input_product(x: Tensor) -> Slope:

@@ -58,10 +58,10 @@ def gates(
 ) -> Gradients:  # fmt: skip
     grad_c = grad_c_next + through(grad_h_next * o, tanh.output_square(t))  # dc
     blocks = [
-        through(grad_c * g, sigmoid.output_product(i)),  # di s'
-        through(grad_c * c, sigmoid.output_product(f)),
-        through(grad_c * i, tanh.output_square(g)),
-        through(grad_h_next * t, sigmoid.output_product(o)),
+        through(grad_c * g, sigmoid.output_product(i)),  # da_i
+        through(grad_c * c, sigmoid.output_product(f)),  # da_f
+        through(grad_c * i, tanh.output_square(g)),  # da_g
+        through(grad_h_next * t, sigmoid.output_product(o)),  # da_o
     ]
     grad_a = torch.cat(blocks, dim=1)  # (N, 4H)
     of_x, of_h = linear.outer_product(grad_a, x, W, b), linear.outer_product(grad_a, h, U)

@@ -58,7 +58,7 @@ class Formula:
         return frozenset(name for name, size in stated if size == 0 or (isinstance(size, list) and 0 in size))
 
     @property
-    def _functions(self) -> tuple[Function, ...]:
+    def functions(self) -> tuple[Function, ...]:
         """Those that may have hyper-parameters; what a later one says of them holds."""
         derived = (derivation.function for derivation in self.derivations.values())
         functions = (self.shapes, self.sample, *derived, self.forward)
@@ -69,7 +69,7 @@ class Formula:
         """The hyper-parameters and their defaults."""
         return {
             name: default
-            for function in self._functions
+            for function in self.functions
             for name, default in signature(function).keyword_only.items()
             if default is not inspect.Parameter.empty
         }
@@ -77,7 +77,7 @@ class Formula:
     @cached_property
     def domains(self) -> dict[str, Domain]:
         """The values that hyper-parameters may take, as far as they are annotated."""
-        return {n: domain for f in self._functions for n, domain in signature(f).domains.items()}
+        return {n: domain for f in self.functions for n, domain in signature(f).domains.items()}
 
     def domain_of(self, parameter: str) -> Domain:
         """Return the values that a hyper-parameter may take."""

@@ -59,6 +59,12 @@ def _domains(formula: Formula) -> None:
         domain = formula.domain_of(name)
         if not domain.contains(value):
             raise FormulaError(f"{formula.name}: {name}={value}: must be {domain.description}")
+    for function in formula.functions:
+        for name, domain in signature(function).domains.items():
+            held = formula.domains[name]
+            if domain.description != held.description:
+                two = f"{domain.description} in {function.__name__}, {held.description} elsewhere"
+                raise FormulaError(f"{formula.name}: {name} has two domains: {two}")
 
 
 def _example(formula: Formula, example: Example) -> None:

@@ -3,11 +3,12 @@
 import ast
 import copy
 import difflib
+import functools
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from types import CodeType, FrameType, FunctionType, ModuleType
+from collections.abc import Iterable, Iterator
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from runner.case.case import Case
@@ -18,6 +19,7 @@ from runner.formula.weak import cached_weakly
 from runner.selftest.mistake import Mistake, Target
 from runner.selftest.operators import OPERATORS
 from runner.selftest.operators.calls import MOVES, REDUCTIONS
+from runner.selftest.transplant import transplanted
 
 AXES = (*REDUCTIONS, *MOVES, "flatten", "unflatten", "unsqueeze", "squeeze", "split", "cat", "triu", "tril")
 """Calls whose whole numbers are axes, which an operator of their own changes."""
@@ -38,28 +40,19 @@ def mistakes(target: Target, cases: Iterator[Case]) -> Iterator[Mistake]:
                 kind,
                 f"{function.__name__}: {_in_one_line(diff)}",
                 diff,
-                _maker(target.function, function, code),
+                functools.partial(transplanted, target.function, {function.__code__: code}),
             )
-
-    yield from _in_half_precision(target.function, reached)
-
-
-def _maker(derivation: Function, function: FunctionType, code: CodeType) -> Any:
-    return lambda: transplanted(derivation, {function.__code__: code})
+    yield from _without_decorator(target.function, reached)
 
 
-def _in_half_precision(derivation: Function, reached: Iterable[FunctionType]) -> Iterator[Mistake]:
-    """Take the decorator off the derivation and off what it calls, one at a time."""
-    modules = {function.__module__: sys.modules[function.__module__] for function in reached}
-    helpers = [getattr(modules[function.__module__], function.__name__) for function in reached]
-    for function in dict.fromkeys([derivation, *helpers]):
+def _without_decorator(derivation: Function, reached: Iterable[FunctionType]) -> Iterator[Mistake]:
+    """Take `in_float32` off the derivation and off what it calls, one at a time."""
+    helpers = (getattr(sys.modules[function.__module__], function.__name__) for function in reached)
+    for function in dict.fromkeys((derivation, *helpers)):
         if is_widened(function):
             name = f"{function.__name__}: without @in_float32"
-            yield Mistake("low-precision accumulation", name, name, _bare(derivation, function))
-
-
-def _bare(derivation: Function, function: Function) -> Any:
-    return lambda: transplanted(derivation, {}, bare=function)
+            make = functools.partial(transplanted, derivation, bare=function)
+            yield Mistake("low-precision accumulation", name, name, make)
 
 
 def functions_reached(target: Target, cases: Iterator[Case]) -> Iterator[FunctionType]:
@@ -162,55 +155,6 @@ def compiled(tree: ast.FunctionDef, function: FunctionType) -> CodeType:
     module = compile(ast.Module([bare], []), f"<{function.__name__}, changed>", "exec")
     (code,) = (c for c in module.co_consts if isinstance(c, CodeType) and c.co_name == function.__name__)
     return code
-
-
-def transplanted(
-    derivation: Function, codes: Mapping[CodeType, CodeType], bare: Function | None = None
-) -> Function:
-    """Return a copy of a derivation that calls changed functions, in copies of the modules it reaches.
-
-    A decorated function is decorated again, but for the one that is to be `bare`. The modules themselves
-    stay as they are: `forward` goes on calling the originals.
-    """
-    package = derivation.__module__.partition(".")[0]
-    namespaces: dict[int, dict[str, Any]] = {}
-
-    def own(module: str | None) -> bool:
-        return str(module).partition(".")[0] == package
-
-    def twin(value: Any) -> Any:
-        if isinstance(value, FunctionType) and own(value.__module__):
-            return remade(value)
-        if isinstance(value, ModuleType) and own(value.__name__):
-            module = ModuleType(value.__name__)
-            module.__dict__.update(namespace(vars(value)))
-            return module
-        if type(value) in (list, tuple):
-            return type(value)(map(twin, value))
-        return {key: twin(entry) for key, entry in value.items()} if type(value) is dict else value
-
-    def remade(function: Function) -> Function:
-        decorator = getattr(function, "decorator", None)
-        if decorator is None:
-            return function_in(namespace(function.__globals__), function)
-        inner = remade(function.__wrapped__)  # type: ignore[attr-defined]
-        again: Function = inner if function is bare else decorator(inner)
-        return again
-
-    def function_in(globals_: dict[str, Any], function: Function) -> FunctionType:
-        code = codes.get(function.__code__, function.__code__)
-        made = FunctionType(code, globals_, function.__name__, function.__defaults__, function.__closure__)
-        made.__kwdefaults__ = function.__kwdefaults__
-        made.__annotations__, made.__module__ = function.__annotations__, function.__module__
-        return made
-
-    def namespace(original: dict[str, Any]) -> dict[str, Any]:
-        if id(original) not in namespaces:
-            made = namespaces[id(original)] = dict(original)
-            made |= {name: twin(value) for name, value in original.items() if not name.startswith("__")}
-        return namespaces[id(original)]
-
-    return remade(derivation)
 
 
 def _diff(before: ast.FunctionDef, after: ast.FunctionDef) -> str:

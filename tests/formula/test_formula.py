@@ -1,6 +1,6 @@
 """The contract refuses what does not fit together, and says what there is."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 import torch
@@ -146,6 +146,39 @@ def test_a_domain_stands_beside_its_default_wherever_the_owner_is(plant: Plant) 
         "times": "a number >= 0",
     }
     assert {*formula.domains} == {"square", "times"}
+
+
+def test_an_annotation_may_state_the_domain_by_itself(plant: Plant) -> None:
+    def forward(
+        W: Tensor, x: Tensor, *, twice: bool = False, how: Literal["a", "b"] = "a",
+        scale: Annotated[float | None, at_least(1)] = None,
+    ) -> Tensor:  # fmt: skip
+        return W @ x
+
+    formula = plant(right, forward=forward)
+    assert {name: domain.description for name, domain in formula.domains.items()} == {
+        "twice": "one of true, false",
+        "how": "one of a, b",
+        "scale": "null or a number >= 1",
+    }
+
+
+def test_two_domains_of_one_hyper_parameter_are_refused(plant: Plant) -> None:
+    def forward(W: Tensor, x: Tensor, *, p: Annotated[float, at_least(0)] = 1) -> Tensor:
+        return W @ x
+
+    def other(
+        grad_y: Tensor, W: Tensor, x: Tensor, *, p: Annotated[float, at_least(1)] = 1
+    ) -> dict[str, Tensor]:
+        return right(grad_y, W, x)
+
+    with pytest.raises(FormulaError, match="p has two domains: a number >= 1 in other, a number >= 0"):
+        plant(other, forward=forward)
+
+
+def test_a_dimension_may_be_empty_where_an_edge_is(plant: Plant) -> None:
+    edges = {"no_rows": Edge.empty("m"), "refused": Edge(shape={"n": 0}, raises=ValueError)}
+    assert plant(right, edges=edges).may_be_empty == {"m"}
 
 
 @pytest.mark.parametrize(
