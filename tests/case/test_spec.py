@@ -106,7 +106,7 @@ def test_a_change_of_settings_changes_the_key(planted: Spec) -> None:
 @pytest.mark.parametrize(
     ("inputs", "word"),
     [
-        (Inputs(), "uniform"),
+        (Inputs("uniform"), "uniform"),
         (Inputs("normal", scale=2.0), "normal*2"),
         (Inputs("normal", offset=100.0), "normal+100"),
         (Inputs("ties", scale=0.5, offset=-1.5), "ties*0.5-1.5"),
