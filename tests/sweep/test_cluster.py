@@ -82,7 +82,7 @@ def test_points_for_a_gpu_go_to_the_workers_that_have_one(run: Run, tmp_path: Pa
             client.wait_for_workers(2, timeout=60)
         outcome = run("-m", *points, "device=cuda", f"cluster={address}")
     assert outcome.status == 1
-    assert [row["error"] for row in outcome.rows] == ["ValueError: drawn by the worker gpu"] * 12
+    assert [row["error"] for row in outcome.rows] == ["ValueError: drawn by the worker gpu (where.py:8)"] * 12
 
 
 def test_a_scheduler_that_is_lost_leaves_a_report_and_is_resumed(run: Run, tmp_path: Path) -> None:

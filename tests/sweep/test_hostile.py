@@ -12,7 +12,7 @@ QUICK = ["timing=off", "check.level=off"]
 
 EXPECTED = {
     "good": ("completed", ""),
-    "raise": ("failed", "ValueError: no gradient today"),
+    "raise": ("failed", "ValueError: no gradient today (hostile.py:28)"),
     "exit": ("crashed", "the process exited with status 3"),
     "leave": ("crashed", "the code exits with sys.exit(4)"),
     "segfault": ("crashed", "the process was killed by SIGSEGV"),
