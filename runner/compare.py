@@ -67,9 +67,6 @@ class Mismatch:
     received: str
     expected: str
 
-    def __str__(self) -> str:
-        return f"the gradient's {self.what} is {self.received}; that of the input is {self.expected}"
-
 
 def mismatch(gradient: Tensor, right: Tensor) -> Mismatch | None:
     """Compare shape, dtype and device before values: broadcasting must not rescue a wrong gradient."""

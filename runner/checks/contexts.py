@@ -2,20 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from runner.case.case import Case
 from runner.case.spec import case_of
-from runner.checks.subject import Subject, check
-from runner.compare import identical_bits, max_abs_error, mismatch
+from runner.checks.subject import Subject, check, same_bits
+from runner.compare import max_abs_error, mismatch
 from runner.diagnose import Statement, say
 from runner.errors import reason
 from runner.judge.judgement import Outcome
-from runner.judge.manual import without_autograd
+from runner.judge.manual import result_of
 from runner.judge.sample import Sample
 
 MOST_FROZEN = 8  # patterns of inputs that need no gradient
@@ -26,13 +25,15 @@ def contexts(subject: Subject) -> Iterator[Outcome]:
     """A second forward between forward and backward, and a second backward, change no gradient."""
     if not hasattr(subject.derivation.function, "prepare"):
         return
+    derivation = subject.derivation
     one, other = (case_of(subject.small(seed=subject.spec.seed + i)) for i in range(2))
-    alone = _called(subject, subject.derivation.bound(one.values, one.inputs))
-    first = subject.derivation.bound(one.values, one.inputs)
-    subject.derivation.bound(other.values, other.inputs)
-    yield from _same("live_contexts", "overwritten_context", alone, _called(subject, first))
-    again = {name: gradient.clone() for name, gradient in _called(subject, first).items()}
-    yield from _same("backward_twice", "used_context", alone, again)
+    alone = result_of(one, derivation, derivation.bound(one.values, one.inputs))
+    first = derivation.bound(one.values, one.inputs)
+    derivation.bound(other.values, other.inputs)
+    live = result_of(one, derivation, first)
+    yield from same_bits("live_contexts", "overwritten_context", alone, live)
+    again = result_of(one, derivation, first)
+    yield from same_bits("backward_twice", "used_context", alone, again)
 
 
 @check("full")
@@ -63,8 +64,7 @@ def _of_the_rest(subject: Subject, case: Case, frozen: set[str]) -> Mapping[str,
     function, values = subject.derivation.function, case.values
     prepared = function.prepare(values, frozen=frozen)  # type: ignore[attr-defined]
     grads = {name: value for name, value in values.items() if name.startswith("grad_")}
-    with torch.no_grad(), without_autograd(subject.derivation.name):
-        return subject.derivation.by_name(function(prepared, **grads))
+    return result_of(case, subject.derivation, partial(function, prepared, **grads))
 
 
 def _difference(sample: Sample, wrt: str, gradient: Tensor) -> Statement | None:
@@ -72,16 +72,3 @@ def _difference(sample: Sample, wrt: str, gradient: Tensor) -> Statement | None:
         return say("mismatch", **vars(different))
     error = max_abs_error(gradient, sample.truth[wrt])
     return None if sample.ratio(wrt, error) <= 1 else say("off_when_frozen", wrt=wrt, error=error)
-
-
-def _called(subject: Subject, bound: Any) -> dict[str, Tensor]:
-    with torch.no_grad(), without_autograd(subject.derivation.name):
-        return subject.derivation.by_name(bound())
-
-
-def _same(
-    check: str, statement: str, one: Mapping[str, Tensor], other: Mapping[str, Tensor]
-) -> Iterator[Outcome]:
-    for wrt, gradient in one.items():
-        holds = wrt in other and identical_bits(gradient, other[wrt])
-        yield Outcome(check=check, wrt=wrt, broken=None if holds else say(statement, wrt=wrt))

@@ -86,8 +86,7 @@ def _loss(
         lost = say("not_finite", count=errors.nonfinite) if possible and fits else None
         return dataclasses.replace(fine, broken=lost)
     autograd_error = compare.max_abs_error(of_autograd, truth)
-    accuracy = Accuracy(case, reference.in_float64(case), subject.derivation)
-    bound = accuracy.bound(truth, wrt, math.inf, errors.max_abs)
+    bound = Accuracy(case, subject.derivation).bound(truth, wrt, math.inf, errors.max_abs)
     bound = max(bound, compare.correctness_bound(errors.size, 0.0, case.upstream_size))
     if math.isfinite(autograd_error):
         bound = max(bound, 4 * autograd_error)

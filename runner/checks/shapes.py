@@ -41,10 +41,7 @@ def _candidates(formula: Formula, base: Shape) -> Iterator[dict[str, Any]]:
     for name, size in base.items():
         least = 0 if name in formula.may_be_empty else 1
         for n in (least, *SIZES):
-            if isinstance(size, list):
-                yield from ({**base, name: _replaced(size, i, n)} for i in range(len(size)))
-            else:
-                yield {**base, name: n}
+            yield from resized(base, name, n)
         if isinstance(size, list):
             lists: tuple[list[int], ...] = ([], size[:-1], size[1:], [*size, 3], [2, *size], [5])
             yield from ({**base, name: changed} for changed in lists)
@@ -54,8 +51,13 @@ def _candidates(formula: Formula, base: Shape) -> Iterator[dict[str, Any]]:
         yield {**base, **{n: 1 for n in names if isinstance(base[n], int)}}
 
 
-def _replaced(sizes: list[int], i: int, n: int) -> list[int]:
-    return [*sizes[:i], n, *sizes[i + 1 :]]
+def resized(base: Shape, name: str, n: int) -> Iterator[dict[str, Any]]:
+    """Yield a shape with one dimension replaced, or with each size of a list of them in turn."""
+    size = base[name]
+    if isinstance(size, list):
+        yield from ({**base, name: [*size[:i], n, *size[i + 1 :]]} for i in range(len(size)))
+    else:
+        yield {**base, name: n}
 
 
 def _allowed(formula: Formula, shape: Shape, params: Any) -> bool:

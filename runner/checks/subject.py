@@ -69,7 +69,7 @@ class Subject:
     def small(self, **changes: Any) -> Spec:
         """Return the specification at a small shape, with a normal upstream gradient."""
         formula = self.case.formula
-        shape: Shape = {name: _capped(size) for name, size in self.spec.shape.items()}
+        shape: Shape = {name: capped(size, SMALL) for name, size in self.spec.shape.items()}
         try:
             formula.sizes(shape, self.spec.params)
         except ValueError:
@@ -149,6 +149,20 @@ def changed(case: Case, values: Mapping[str, Any]) -> Iterator[str]:
             yield name
 
 
+def cloned(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy gradients whose memory a later call may use."""
+    return {wrt: gradient.clone() for wrt, gradient in gradients.items()}
+
+
+def same_bits(
+    check: str, statement: str, one: Mapping[str, Tensor], other: Mapping[str, Tensor]
+) -> Iterator[Outcome]:
+    """Yield, input by input, whether two calls gave the same bits; the statement is what it means if not."""
+    for wrt, gradient in one.items():
+        holds = wrt in other and compare.identical_bits(gradient, other[wrt])
+        yield Outcome(check=check, wrt=wrt, broken=None if holds else say(statement, wrt=wrt))
+
+
 Run = Callable[[Subject], Iterable[Outcome]]
 
 
@@ -177,5 +191,6 @@ def check(level: Level) -> Callable[[Run], Run]:
     return add
 
 
-def _capped(size: int | list[int]) -> int | list[int]:
-    return [min(n, SMALL) for n in size] if isinstance(size, list) else min(size, SMALL)
+def capped(size: int | list[int], most: int) -> int | list[int]:
+    """Return a size, or each of a list of them, no larger than `most`."""
+    return [min(n, most) for n in size] if isinstance(size, list) else min(size, most)

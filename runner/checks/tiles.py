@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
-from runner.checks.subject import Subject, check
+from runner.checks.shapes import resized
+from runner.checks.subject import Subject, capped, check
 from runner.formula.edge import Shape
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
+from runner.record import spelled
 
 BLOCKS = (128, 1024, 4096)  # one more than a block of so many shows what a kernel leaves out
 LARGEST = 2**16
@@ -34,24 +36,16 @@ def _samples(subject: Subject) -> Iterator[Sample]:
             continue
         if elements**subject.derivation.kind.order > MOST_ELEMENTS:
             continue
-        condition = " ".join(f"{name}={str(size).replace(' ', '')}" for name, size in shape.items())
-        if sample := subject.sample(condition, subject.small(shape=shape), shape=shape):
+        if sample := subject.sample(spelled(shape), subject.small(shape=shape), shape=shape):
             yield sample
 
 
 def _shapes(subject: Subject) -> Iterator[Shape]:
     sizes = sorted({*(block + 1 for block in BLOCKS), *_around(literals(subject))})
-    small = {name: _few(size) for name, size in subject.spec.shape.items()}
-    for name, size in small.items():
+    small = {name: capped(size, FEW) for name, size in subject.spec.shape.items()}
+    for name in small:
         for n in sizes:
-            if isinstance(size, list):
-                yield from ({**small, name: [*size[:i], n, *size[i + 1 :]]} for i in range(len(size)))
-            else:
-                yield {**small, name: n}
-
-
-def _few(size: Any) -> Any:
-    return [min(n, FEW) for n in size] if isinstance(size, list) else min(size, FEW)
+            yield from resized(small, name, n)
 
 
 def _around(numbers: set[int]) -> Iterator[int]:
@@ -61,17 +55,16 @@ def _around(numbers: set[int]) -> Iterator[int]:
 
 def literals(subject: Subject) -> set[int]:
     """Return the whole numbers in the source of forward and derivation that may be the size of a block."""
-    functions = (subject.derivation.function, subject.case.formula.forward)
-    trees = (tree for function in functions for tree in _source(function))
+    functions = map(inspect.unwrap, (subject.derivation.function, subject.case.formula.forward))
+    sources = dict.fromkeys(inspect.getmodule(function) or function for function in functions)
+    trees = (tree for source in sources for tree in _tree(source))
     numbers = {n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant)}
     return {n for n in numbers if type(n) is int and 16 <= n <= LARGEST}
 
 
-def _source(function: Any) -> Iterator[ast.AST]:
-    """Yield the tree of a function's module, or of what it wraps; nothing where there is no source."""
-    inner = inspect.unwrap(function)
-    module = inspect.getmodule(inner)
+def _tree(source: Any) -> Iterator[ast.AST]:
+    """Yield the tree of a module, or of a function; nothing where there is no source."""
     try:
-        yield ast.parse(textwrap.dedent(inspect.getsource(module or inner)))
+        yield ast.parse(textwrap.dedent(inspect.getsource(source)))
     except (OSError, TypeError, SyntaxError):
         return

@@ -1,13 +1,12 @@
 """A vector-Jacobian product is linear in its vector, whatever that is."""
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from runner.case.spec import case_of
-from runner.checks.subject import Subject, check
+from runner.checks.subject import Subject, check, cloned
 from runner.compare import identical_bits, magnitude, max_abs_error, mismatch, unit_roundoff
 from runner.diagnose import Statement, say
 from runner.judge.judgement import Outcome
@@ -25,13 +24,13 @@ def linear_in_upstream(subject: Subject) -> Iterator[Outcome]:
     if not subject.derivation.kind.takes_upstream:
         return
     u, v = (case_of(subject.small(seed=subject.spec.seed + i)) for i in range(2))
-    v = dataclasses.replace(u, upstream=v.upstream)
+    v = u.with_upstream(v.upstream)
     both = {name: 2 * u.upstream[name] - 3 * v.upstream[name] for name in u.upstream}
-    mixed = dataclasses.replace(u, upstream=both)
+    mixed = u.with_upstream(both)
     sample = subject.once(
         "mixed upstream", lambda: subject.sample_of("an upstream gradient of 2u - 3v", mixed)
     )
-    of_u, of_v, of_both = (_kept(subject.differentiate(case)) for case in (u, v, mixed))
+    of_u, of_v, of_both = (cloned(subject.differentiate(case)) for case in (u, v, mixed))
     elsewhere = subject.differentiate(case_of(subject.small(seed=subject.spec.seed + 2)))
     for wrt, gradient in of_both.items():
         if not mismatch(gradient, u.inputs[wrt]):  # else another check's outcome
@@ -46,11 +45,6 @@ def _remembered(outcome: Outcome, gradient: Tensor, elsewhere: Tensor) -> Outcom
         return outcome
     said = say("remembered", wrt=outcome.wrt)
     return Outcome(check="independent_of_history", wrt=outcome.wrt, broken=said)
-
-
-def _kept(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copy gradients whose memory a later call may use."""
-    return {wrt: gradient.clone() for wrt, gradient in gradients.items()}
 
 
 def _linear(wrt: str, of_both: Tensor, of_u: Tensor, of_v: Tensor, sample: Sample) -> Outcome:

@@ -21,10 +21,9 @@ CANCELS = 8
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What is excused in the dtype of a case; `exact` is the same case in float64."""
+    """What is excused in the dtype of a case."""
 
     case: Case
-    exact: Case
     derivation: Derivation
 
     def bound(self, truth: Tensor, wrt: str, autograd_error: float, error: float) -> float:
@@ -34,11 +33,15 @@ class Accuracy:
         if error <= plain:
             return plain
         moved = self._cancelled({wrt: truth}) + self._stored(truth, wrt)
-        return plain + FORWARD * self.of_forward * size + CANCELS * moved
+        return plain + FORWARD * self._of_forward() * size + CANCELS * moved
 
     @cached_property
-    def of_forward(self) -> float:
-        """The largest error of the forward's results in this dtype, relative to the largest of each."""
+    def exact(self) -> Case:
+        """The same case in float64, which is made only where the plain bound does not do."""
+        return reference.in_float64(self.case)
+
+    def _of_forward(self) -> float:
+        """Return the largest error of forward's results in this dtype, relative to the largest of each."""
         errors = (_relative(self.case.results[n], right) for n, right in self.exact.results.items())
         return max((error for error in errors if math.isfinite(error)), default=0.0)
 

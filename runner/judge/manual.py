@@ -30,12 +30,17 @@ def call(case: Case, derivation: Derivation, values: Mapping[str, Any]) -> dict[
     """Call a derivation on the values given, and check the names that it returns."""
     who = f"{case.formula.name}: {derivation.name}"
     bound = derivation.bound(values, case.inputs)  # before autograd is barred: a Function records its forward
-    with torch.no_grad(), without_autograd(who):
-        by_input = derivation.by_name(bound())
+    by_input = result_of(case, derivation, bound)
     for wrt in by_input:
         if wrt not in case.differentiable:
             raise FormulaError(f"{who}: {unknown('gradient', wrt, case.differentiable)}")
     return by_input
+
+
+def result_of(case: Case, derivation: Derivation, bound: Callable[[], Any]) -> dict[str, Tensor]:
+    """Call what a derivation has bound, without autograd; return gradients by input name."""
+    with torch.no_grad(), without_autograd(f"{case.formula.name}: {derivation.name}"):
+        return derivation.by_name(bound())
 
 
 def copied(value: Any) -> Any:

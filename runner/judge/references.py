@@ -9,11 +9,9 @@ from torch import Tensor
 from runner import compare
 from runner.case.case import Case
 from runner.diagnose import Statement
-from runner.formula.derivation import Derivation
 from runner.formula.edge import Shape
 from runner.formula.kind import GRADIENT, Kind, KindName
 from runner.judge import reference
-from runner.judge.accuracy import Accuracy
 from runner.judge.doubt import doubts
 from runner.settings import Level
 
@@ -47,10 +45,6 @@ class References:
         if level != "off" and GRADIENT in asked:
             doubted = doubts(exact, truth[GRADIENT.name], thorough=level == "full")
         return cls(case, exact, shape, of_autograd, truth, doubted)
-
-    def accuracy(self, derivation: Derivation) -> Accuracy:
-        """Return what is excused in the experiment's dtype."""
-        return Accuracy(self.case, self.exact, derivation)
 
     def errors_of_autograd(self, kind: Kind, wrt: str) -> compare.Errors:
         """Measure autograd's own error in the experiment's dtype."""

@@ -10,6 +10,7 @@ from runner import compare
 from runner.compare import Mismatch, Verdict
 from runner.diagnose import Statement, diagnose, say
 from runner.formula.kind import GRADIENT
+from runner.judge.accuracy import Accuracy
 from runner.judge.answer import Answer, name_of
 from runner.judge.judgement import Judgement
 from runner.judge.references import References
@@ -41,7 +42,7 @@ def _measured(blank: Judgement, answer: Answer, references: References) -> Judge
     of_autograd = references.errors_of_autograd(kind, blank.wrt)
     same = compare.identical_bits(gradient, target)
     errors = of_autograd if same else compare.measure(gradient, truth)
-    accuracy = references.accuracy(answer.derivation)
+    accuracy = Accuracy(answer.case, answer.derivation)
     bound = accuracy.bound(truth, blank.wrt, of_autograd.max_abs, errors.max_abs)
     # The truth has noise of its own, which in float64 is all there is.
     noise = (
@@ -71,13 +72,13 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
     assert measured.bound is not None
     if answer.case.dtype == torch.float64:
         measured = replace(measured, bound=max(measured.bound, bound))
-    verdict = _accuracy(measured)
     if doubt := references.doubts.get(wrt) or _no_truth(error, strongest, truth):
         return replace(measured, verdict="suspect_reference", diagnosis=(doubt,))
     if not error <= bound:
         return replace(
             measured, verdict="wrong", diagnosis=(_explained(strongest, truth, bound, wrt, references),)
         )
+    verdict = _accuracy(measured)
     as_autograd = verdict == "inaccurate" and measured.verdict == "exact"
     return replace(measured, verdict=verdict, diagnosis=(_as_autograd(measured),) if as_autograd else ())
 
@@ -102,7 +103,7 @@ def _refused(
     blank: Judgement, mismatch: Mismatch, gradient: Tensor, target: Tensor, references: References
 ) -> Judgement:
     """Judge a gradient whose shape, dtype or device is another: no number is compared."""
-    said = say("mismatch", what=mismatch.what, received=mismatch.received, expected=mismatch.expected)
+    said = say("mismatch", **vars(mismatch))
     if mismatch.what == "shape":
         said = _explained(gradient, target, 0.0, blank.wrt, references)
     return replace(blank, verdict="invalid", failed=(mismatch.what,), diagnosis=(said,))

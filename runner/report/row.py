@@ -1,5 +1,6 @@
 """Makes the rows of the report from the ledger's records: the one place where data becomes cells and text."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -58,23 +59,16 @@ def _row(shared: Row, judgement: Data) -> Row:
         if name in judgement:
             cells[name] = judgement[name]
     if (size := judgement.get("size")) is not None:
-        cells["gradient_shape"], cells["elements"] = _times(size)
+        cells["gradient_shape"] = "x".join(map(str, size)) or "scalar"
+        cells["elements"] = math.prod(size)
     if errors := judgement.get("errors"):
         _errors(cells, errors)
     if times := judgement.get("times"):
-        _times_of(cells, times)
+        _times(cells, times)
     cells["failed_checks"] = " ".join(judgement.get("failed", ()))
     cells["notes"] = _sentences(judgement.get("notes", ()))
     cells["diagnosis"] = _sentences(judgement.get("diagnosis", ()))
     return cells
-
-
-def _times(size: Iterable[int]) -> tuple[str, int]:
-    """Return a size as it is written, and how many elements it has."""
-    elements = 1
-    for n in size:
-        elements *= n
-    return "x".join(map(str, size)) or "scalar", elements
 
 
 def _errors(cells: Row, errors: Data) -> None:
@@ -85,7 +79,7 @@ def _errors(cells: Row, errors: Data) -> None:
         cells["error_ratio"] = float(errors["max_abs"]) / of_autograd
 
 
-def _times_of(cells: Row, times: Data) -> None:
+def _times(cells: Row, times: Data) -> None:
     cells.update(times)
     if cells["verdict"] in RIGHT:
         cells["speedup"] = float(f"{float(times['autograd_ms']) / float(times['manual_ms']):.3g}")

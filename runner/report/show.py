@@ -16,6 +16,7 @@ from runner.case.case import Case
 from runner.case.inputs import seeded
 from runner.case.spec import Spec, case_of
 from runner.compare import measure, mismatch
+from runner.diagnose import say
 from runner.errors import reason
 from runner.formula import lookup
 from runner.formula.derivation import Derivation
@@ -81,7 +82,7 @@ def _compared(out: Console, name: str, actual: Tensor, expected: Tensor) -> None
 
 def _difference(actual: Tensor, expected: Tensor) -> str:
     if differs := mismatch(actual, expected):
-        return str(differs)
+        return str(say("mismatch", **vars(differs)))
     errors = measure(actual, expected.double())
     if not errors.max_abs and not errors.nonfinite:
         return "no difference"

@@ -56,10 +56,8 @@ def as_function(case: Case, function: Function, wrt: list[str], kind: Kind) -> t
             grads = {f"grad_{name}": g for name, g in zip(formula.outputs, upstream, strict=True)}
             values = {**ctx.values, **grads}
             found = function(**signature(function).pick(values, rest=case.inputs))
-            products = {
-                n: kind.product(value, upstream[0]) for n, value in found.items() if value is not None
-            }
-            return tuple(products.get(name) for name in wrt)
+            given = (found.get(name) for name in wrt)
+            return tuple(None if one is None else kind.product(one, upstream[0]) for one in given)
 
     return Planted
 

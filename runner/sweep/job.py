@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -72,11 +73,16 @@ def _worst(judgements: Iterable[Judgement]) -> Status:
 
 def _provenance(spec: Spec) -> dict[str, Any]:
     """Return the report's columns that say where a result comes from."""
-    known = {column.name: environment().get(column.name) for column in COLUMNS}
-    here = {name: value for name, value in known.items() if value is not None}
     file = getattr(lookup(spec.formula).forward, "__code__", None)
     repository = commit(Path(file.co_filename).parent) if file else {}
-    return {**here, **repository, "formula_sha": spec.formula_sha, "threads": torch.get_num_threads()}
+    return {**_machine(), **repository, "formula_sha": spec.formula_sha, "threads": torch.get_num_threads()}
+
+
+@cache
+def _machine() -> dict[str, Any]:
+    """Return what is the same for all points: those of the report's columns that the environment has."""
+    columns = {column.name for column in COLUMNS}
+    return {n: value for n, value in environment().items() if n in columns and value is not None}
 
 
 def lost(spec: Spec, status: Status, error: str, seconds: float = 0.0, host: str = "") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from runner import checks
 from runner.case.resolve import resolve
 from runner.settings import LEVELS, Check, Config
+from tests.by_hand import Lying
 from tests.conftest import Plant
 from tests.registry import EXPERIMENTS, rows, specification
 
@@ -201,18 +202,6 @@ def test_second_order(plant: Plant) -> None:
     assert {row.failed_checks for row in rows(resolve(without))} == {""}
 
 
-class Doubled(torch.autograd.Function):
-    """Identity, with a backward that gives twice the gradient."""
-
-    @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: object, grad: Tensor) -> Tensor:
-        return 2 * grad
-
-
 def test_a_reference_that_is_wrong_itself_is_suspect(plant: Plant) -> None:
     def honest(grad_y: Tensor) -> Gradients:
         return {"x": grad_y.clone()}
@@ -220,7 +209,7 @@ def test_a_reference_that_is_wrong_itself_is_suspect(plant: Plant) -> None:
     def misled(grad_y: Tensor) -> Gradients:
         return {"x": 2 * grad_y}
 
-    plant(honest, misled, forward=Doubled.apply, shapes=lambda n: {"x": (n,)}, name="doubled_reference")
+    plant(honest, misled, forward=Lying.apply, shapes=lambda n: {"x": (n,)}, name="doubled_reference")
     for row in rows(resolve(Config(formula="doubled_reference", shape={"n": 5}, check=Check("quick")))):
         assert row.verdict == "suspect_reference"
         assert "finite differences of forward give" in row.diagnosis
