@@ -5,9 +5,9 @@ from __future__ import annotations  # in older versions of Dask, Future is not g
 import logging
 import time
 from asyncio import CancelledError
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import distributed
@@ -41,14 +41,37 @@ class Workers:
             self._counted_at = time.monotonic()
         return max(1, self._slots)
 
-    def submit(self, specs: Sequence[bytes], *, on_gpu: bool) -> Future[Results]:
+    def submit(self, specs: Sequence[bytes], *, on_gpu: bool) -> Chunk:
         """Begin to run pickled specifications in turn, on a worker with a GPU if one is needed and there."""
         resources = {"GPU": 1} if on_gpu and self._gpus else None
         with _connection():
             there = self._client.submit(run_there, specs, self._terms, pure=False, resources=resources)
-        here: Future[Results] = Future()
-        there.add_done_callback(lambda done: _pass_on(done, here))
-        return here
+        return Chunk(there)
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """A chunk that a cluster works at.
+
+    Whoever asks fetches its result, and no thread of Dask's: one that waits when the sweep is interrupted
+    waits for ever, and the process with it.
+    """
+
+    there: distributed.Future[Any]
+
+    def add_done_callback(self, call: Callable[[Chunk], object], /) -> None:
+        """Call with this chunk when it has ended."""
+        self.there.add_done_callback(lambda _: call(self))
+
+    def result(self) -> Results:
+        """Return what its points gave; what is not the chunk's own error is the connection's."""
+        try:
+            results: Results = self.there.result()
+        except (Exception, CancelledError) as error:
+            if self.there.status == "error":
+                raise
+            raise StoppedError(GONE) from error
+        return results
 
 
 @contextmanager
@@ -82,14 +105,6 @@ def _connection() -> Iterator[None]:
         yield
     except Exception as error:
         raise StoppedError(GONE) from error
-
-
-def _pass_on(there: distributed.Future[Any], here: Future[Results]) -> None:
-    """Tell what became of a chunk; what is not its own error is the connection's."""
-    try:
-        here.set_result(there.result())
-    except (Exception, CancelledError) as error:
-        here.set_exception(error if there.status == "error" else StoppedError(GONE))
 
 
 def _retire_everywhere(client: Client, token: str) -> None:

@@ -4,7 +4,6 @@ import pickle
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from itertools import islice
 from queue import SimpleQueue
@@ -21,6 +20,16 @@ MOST_POINTS = 256
 CHUNKS_AHEAD = 2  # for each worker: one runs, one waits
 
 
+class Pending(Protocol):
+    """A chunk that is under way: as much of a future as it takes."""
+
+    def add_done_callback(self, call: Callable[[Any], object], /) -> None:
+        """Call with this chunk when it has ended."""
+
+    def result(self) -> Results:
+        """Return what its points gave, or raise what became of it."""
+
+
 class Pool(Protocol):
     """Workers that run chunks of points: threads of this process (`local`), or Dask's (`cluster`)."""
 
@@ -30,7 +39,7 @@ class Pool(Protocol):
     def workers(self) -> int:
         """Return how many points can run at once."""
 
-    def submit(self, specs: Sequence[bytes], *, on_gpu: bool) -> Future[Results]:
+    def submit(self, specs: Sequence[bytes], *, on_gpu: bool) -> Pending:
         """Begin to run pickled specifications in turn."""
 
 
@@ -64,8 +73,8 @@ class Spread:
     def __init__(self, pool: Pool, jobs: Iterator[Job], begin: Callable[[Job], None]) -> None:
         self._pool, self._jobs, self._begin = pool, jobs, begin
         self._alone: deque[Job] = deque()  # points of a chunk that was lost: each runs by itself
-        self._pending: dict[Future[Results], list[Job]] = {}
-        self._done: SimpleQueue[Future[Results]] = SimpleQueue()
+        self._pending: dict[Pending, list[Job]] = {}
+        self._done: SimpleQueue[Pending] = SimpleQueue()
         self._seconds = CHUNK_S  # of one point, a running mean
 
     def results(self) -> Iterator[Returned]:
@@ -93,7 +102,7 @@ class Spread:
             chunk.append(job)
         return chunk
 
-    def _collected(self, future: Future[Results], chunk: list[Job]) -> Iterator[Returned]:
+    def _collected(self, future: Pending, chunk: list[Job]) -> Iterator[Returned]:
         try:
             results = future.result()
         except self._pool.lost as error:
