@@ -167,6 +167,7 @@ def judged(plant: Plant, derivation: Callable[..., Gradients], **settings: Any) 
 
 def test_the_right_one_passes(plant: Plant) -> None:
     by_input = judged(plant, lambda grad_y, x, w, r: right(grad_y, x, w, r))
+    assert by_input.keys() == {"x", "w"}
     assert {row.verdict for row in by_input.values()} <= {"exact", "correct"}
     assert not any(row.failed_checks for row in by_input.values())
 

@@ -16,7 +16,7 @@ from runner.case.case import Case
 from runner.formula import Edge, lookup
 from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM
 from runner.formula.signature import signature
-from runner.formula.source import fingerprint, judge_fingerprint
+from runner.formula.source import fingerprint, judge_fingerprint, module_of
 from runner.settings import Inputs, Level, Timing
 
 DTypeName = Literal["float64", "float32", "bfloat16", "float16"]
@@ -74,7 +74,7 @@ class Spec:
         """A short hash of the code that is judged: of forward, and of the derivations that were asked for."""
         formula = lookup(self.formula)
         derived = (formula.derivations[name].function for name in self.derivations)
-        modules = dict.fromkeys(function.__module__ for function in (formula.forward, *derived))
+        modules = dict.fromkeys(map(module_of, (formula.forward, *derived)))
         return _hashed("f", " ".join(map(fingerprint, modules)))
 
     @cached_property

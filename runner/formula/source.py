@@ -4,9 +4,10 @@ import ast
 import hashlib
 import importlib.metadata
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from runner.formula.beside import PREFIX
 
@@ -20,6 +21,12 @@ def fingerprint(module: str) -> str:
         digest.update(f"\n{within}\n".encode() if name != module else b"\n")
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def module_of(function: Callable[..., Any]) -> str:
+    """Return the module that a function is written in: of `MyFunction.apply` the class's, not PyTorch's."""
+    owner = getattr(function, "__self__", None)
+    return (owner if isinstance(owner, type) else function).__module__
 
 
 JUDGE = ("compare.py", "experiment.py", "case", "judge", "checks", "clock")

@@ -33,13 +33,14 @@ class Accuracy:
         if error <= plain:
             return plain
         moved = self._cancelled({wrt: truth}) + self._stored(truth, wrt)
-        return plain + FORWARD * self._of_forward() * size + CANCELS * moved
+        return plain + FORWARD * self._of_forward * size + CANCELS * moved
 
     @cached_property
     def exact(self) -> Case:
         """The same case in float64, which is made only where the plain bound does not do."""
         return reference.in_float64(self.case)
 
+    @cached_property
     def _of_forward(self) -> float:
         """Return the largest error of forward's results in this dtype, relative to the largest of each."""
         errors = (_relative(self.case.results[n], right) for n, right in self.exact.results.items())

@@ -127,3 +127,11 @@ def test_results_are_changed_without_the_inputs() -> None:
     assert values(changed.results) == {"y": [-13, -6], "square": [-4, -9]}
     assert changed.inputs == made.inputs
     assert values(made.results) == {"y": [13, 6], "square": [4, 9]}
+
+
+def test_the_upstream_is_changed_without_the_results() -> None:
+    made = case()
+    changed = made.with_upstream({"y": torch.tensor([7.0, 8.0])})
+    assert values(changed.upstream) == {"y": [7, 8]}
+    assert changed.results is made.results
+    assert values(made.upstream) == {"y": [10, 20]}

@@ -14,6 +14,7 @@ from runner.case.spec import DTYPES, Spec, case_of, edge_case, without_file
 from runner.formula import Edge
 from runner.formula.draw import Draw
 from runner.settings import Inputs, Timing
+from tests.by_hand import Lying
 from tests.conftest import Plant
 
 CHANGES: dict[str, list[Any]] = {
@@ -96,6 +97,23 @@ def test_a_change_of_code_changes_the_key_and_leaves_the_point(
     assert after.point == before[0]
     assert after.key != before[1]
     assert (after.formula_sha == planted.formula_sha) is (changed != "fingerprint")
+
+
+def of_upstream(grad_y: Tensor) -> dict[str, Tensor]:
+    return {"x": 2 * grad_y}
+
+
+def test_the_code_of_a_function_is_that_of_its_class(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+
+    def recorded(module: str) -> str:
+        hashed.append(module)
+        return module
+
+    monkeypatch.setattr(specs, "fingerprint", recorded)
+    plant(of_upstream, forward=Lying.apply, shapes=lambda n: {"x": (n,)})
+    assert spec(shape={"n": 2}, derivations=("of_upstream",)).formula_sha
+    assert hashed == ["tests.by_hand", "tests.case.test_spec"], "not torch.autograd, whose every file is read"
 
 
 def test_a_change_of_settings_changes_the_key(planted: Spec) -> None:

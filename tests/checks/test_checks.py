@@ -11,13 +11,13 @@ from torch import Tensor
 
 from runner import checks
 from runner.case.resolve import resolve
+from runner.compare import RIGHT
 from runner.settings import LEVELS, Check, Config
 from tests.by_hand import Lying
 from tests.conftest import Plant
-from tests.registry import EXPERIMENTS, rows, specification
+from tests.registry import EXPERIMENTS, assert_right, rows, specification
 
 Gradients = dict[str, Tensor]
-RIGHT = {"exact", "correct", "inaccurate"}
 
 
 def product(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
@@ -171,6 +171,7 @@ def test_an_overflow_is_found_where_forward_overflows_too(plant: Plant) -> None:
 def test_a_right_gradient_passes_every_level(plant: Plant, level: str) -> None:
     plant(product)
     found = judged(level)
+    assert [row.wrt for row in found] == ["W", "x"]
     assert {row.verdict for row in found} <= {"exact", "correct"}
     assert {row.failed_checks for row in found} == {""}
 
@@ -210,33 +211,34 @@ def test_a_reference_that_is_wrong_itself_is_suspect(plant: Plant) -> None:
         return {"x": 2 * grad_y}
 
     plant(honest, misled, forward=Lying.apply, shapes=lambda n: {"x": (n,)}, name="doubled_reference")
-    for row in rows(resolve(Config(formula="doubled_reference", shape={"n": 5}, check=Check("quick")))):
-        assert row.verdict == "suspect_reference"
-        assert "finite differences of forward give" in row.diagnosis
+    found = rows(resolve(Config(formula="doubled_reference", shape={"n": 5}, check=Check("quick"))))
+    assert [(row.derivation, row.verdict) for row in found] == [
+        ("honest", "suspect_reference"),
+        ("misled", "suspect_reference"),
+    ]
+    assert all("finite differences of forward give" in row.diagnosis for row in found)
 
 
-def test_a_kernel_of_one_dtype_says_so(plant: Plant) -> None:
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_kernel_of_one_dtype_says_so(plant: Plant, level: str) -> None:
     def only_bfloat16(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
         if x.dtype != torch.bfloat16:
             raise TypeError(f"expected bfloat16, got {x.dtype}")
         return product(grad_y, W, x)
 
     plant(only_bfloat16)
-    for level in ("off", "full"):
-        found = judged(level, dtype="bfloat16")
-        assert {row.verdict for row in found} <= {"exact", "correct"}, found[0].diagnosis
-        assert all("no float64 (TypeError: expected bfloat16" in row.notes for row in found)
-        assert all("decided in bfloat16" in row.notes for row in found)
+    found = judged(level, dtype="bfloat16")
+    assert [row.wrt for row in found] == ["W", "x"]
+    assert {row.verdict for row in found} <= {"exact", "correct"}, found[0].diagnosis
+    assert all("no float64 (TypeError: expected bfloat16" in row.notes for row in found)
+    assert all("decided in bfloat16" in row.notes for row in found)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_no_false_alarm(experiment: str) -> None:
-    for dtype in ("float32", "bfloat16"):
-        spec = dataclasses.replace(specification(experiment, dtype=dtype, seed=7), check="full")
-        for row in rows(spec):
-            if row.status != "unsupported":
-                said = row.derivation, row.wrt, row.failed_checks, row.diagnosis, row.error
-                assert row.verdict in RIGHT, said
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_no_false_alarm(experiment: str, dtype: str) -> None:
+    spec = dataclasses.replace(specification(experiment, dtype=dtype, seed=7), check="full")
+    assert_right(experiment, dtype, rows(spec))
 
 
 def test_a_check_is_one_file() -> None:

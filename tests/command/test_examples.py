@@ -23,6 +23,7 @@ def test_the_plugin_in_its_own_folder(run: Run, tmp_path: Path, experiment: str)
     shutil.copytree(PLUGIN, tmp_path, dirs_exist_ok=True)
     outcome = run("--config-dir", "conf", f"experiment={experiment}")
     assert outcome.status == 0, outcome.err
+    assert {row["experiment"] for row in outcome.rows} == {experiment}
     assert {row["verdict"] for row in outcome.rows} <= RIGHT
 
 

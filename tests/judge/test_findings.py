@@ -6,7 +6,7 @@ import pytest
 
 from runner.compare import VERDICTS, Verdict
 from runner.diagnose import Statement, say
-from runner.judge.findings import FURTHER, MOST_KEPT, MOST_SAID, weighed
+from runner.judge.findings import CAUSES, FURTHER, MOST_KEPT, MOST_SAID, WEAK, weighed
 from runner.judge.judgement import Checked, Judgement, Outcome
 
 BROKEN, OTHER = say("changed_by_call", name="x"), say("upstream_ignored", wrt="x")
@@ -202,3 +202,22 @@ def test_where_all_are_wrong_nothing_tells_them_apart() -> None:
 
 def test_no_judgement_gives_none() -> None:
     assert weighed([], [outcome(broken=BROKEN)]) == []
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_cause_is_told_alone(cause: str) -> None:
+    outcomes = [outcome("a check", broken=BROKEN), outcome("values", broken=say(cause, wrt="x"))]
+    (said,) = one(judgement(), *outcomes).diagnosis
+    assert (said.name, said.figures["what"].name) == ("finding", cause)
+
+
+def test_the_first_of_several_causes_is_told() -> None:
+    outcomes = [outcome(f"check {i}", broken=say(cause, wrt="x")) for i, cause in enumerate(reversed(CAUSES))]
+    (said,) = one(judgement(), *outcomes).diagnosis
+    assert said.figures["what"].name == CAUSES[0]
+
+
+@pytest.mark.parametrize("weak", WEAK)
+def test_a_weak_statement_stays_where_nothing_is_found(weak: str) -> None:
+    before = (say(weak, error=2.0, excused=1.0),)
+    assert one(judgement("inaccurate", diagnosis=before), outcome(ratio=0.5)).diagnosis == before

@@ -145,6 +145,32 @@ def test_the_error_against_autograd_is_not_that_against_the_truth() -> None:
     assert found.verdict == "correct"
 
 
+class Coarse(torch.autograd.Function):
+    """2x, whose backward is a thousandth off in float32."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx: object, grad: Tensor) -> Tensor:
+        return (2.001 if grad.dtype == F32 else 2.0) * grad
+
+
+def coarse(x: Tensor) -> Tensor:
+    doubled: Tensor = Coarse.apply(x)  # type: ignore[no-untyped-call]
+    return doubled
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(2.001, "inaccurate"), (2.0, "correct")])
+def test_the_bits_of_autograd_are_no_excuse_for_its_faults(factor: float, verdict: str) -> None:
+    own = in_one_dtype(F32, times(factor), of_twice)
+    found = judged(at(formula_of(coarse), dtype=F32, x=[1, 1]), own)
+    assert found.verdict == verdict
+    assert (found.max_abs_error == 0.0) is (verdict == "inaccurate")
+    assert [said.name for said in found.diagnosis] == ["as_autograd_itself"] * (verdict == "inaccurate")
+
+
 @pytest.mark.parametrize(
     ("derivation", "said"),
     [

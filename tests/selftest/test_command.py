@@ -35,9 +35,9 @@ def test_a_small_selftest(
         rows = list(csv.DictReader(file))
     assert len(rows) == 5 * 8
     assert {row["formula"] for row in rows} == {"mse", "relu", "dot_product"}
-    assert all(
-        row["caught by handgrad full"] in ("True", "False") for row in rows if row["state"] == "planted"
-    )
+    planted = [row for row in rows if row["state"] == "planted"]
+    assert {row["caught by handgrad full"] for row in planted} <= {"True", "False"}
+    assert {row["formula"] for row in planted} == {"mse", "relu", "dot_product"}
 
 
 def test_markdown_is_a_table_and_its_settings(

@@ -22,6 +22,7 @@ def test_a_helper_of_another_file_is_changed_for_the_derivation_alone() -> None:
     for mistake in changes:
         mistake.make()
     again = manual.gradients(into.case, into.derivation)
+    assert again.keys() == before.keys() == {"x", "w", "b"}
     assert all(torch.equal(again[name], before[name]) for name in before)
     fresh = into.formula.apply(into.formula.forward, into.case.inputs, into.case.params)
     assert all(torch.equal(fresh[name], results[name]) for name in results)
