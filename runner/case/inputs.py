@@ -18,7 +18,7 @@ from runner.formula.signature import signature
 from runner.settings import Inputs
 
 
-def draw(
+def make_case(
     formula: Formula,
     shape: Shape,
     params: Mapping[str, Any],

@@ -94,7 +94,7 @@ def _plain(value: Any) -> Any:
 
 def case_of(spec: Spec) -> Case:
     """Draw the inputs and the upstream gradients that a specification asks for."""
-    return inputs.draw(
+    return inputs.make_case(
         lookup(spec.formula),
         spec.shape,
         spec.params,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from runner.case.inputs import draw, draw_inputs, sampled_names, seeded
+from runner.case.inputs import draw_inputs, make_case, sampled_names, seeded
 from runner.errors import FormulaError
 from runner.formula.draw import DISTRIBUTIONS, UPSTREAMS, Draw
 from runner.formula.formula import Formula
@@ -29,7 +29,7 @@ def formula(**record: Any) -> Formula:
 
 
 def tensors(**settings: Any) -> dict[str, Tensor]:
-    case = draw(formula(), {"m": 2, "n": 3}, {}, **{"seed": 1, **settings})
+    case = make_case(formula(), {"m": 2, "n": 3}, {}, **{"seed": 1, **settings})
     return {**case.inputs, **{f"grad_{name}": value for name, value in case.upstream.items()}}
 
 
@@ -142,7 +142,7 @@ def test_a_sample_that_does_not_fit_is_refused(drawn: dict[str, Tensor], message
 
 @pytest.mark.parametrize("shape", [{"m": 0, "n": 3}, {"m": 2, "n": 0}])
 def test_an_empty_shape_is_drawn(shape: dict[str, int]) -> None:
-    case = draw(formula(), shape, {}, seed=1, upstream="normal")
+    case = make_case(formula(), shape, {}, seed=1, upstream="normal")
     assert tuple(case.inputs["W"].shape) == (shape["m"], shape["n"])
     assert tuple(case.upstream["y"].shape) == (shape["m"],)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from runner.case.inputs import draw
+from runner.case.inputs import make_case
 from runner.errors import FormulaError
 from runner.formula import Example, Slope, at_least, register_elementwise, through
 from runner.formula.kind import JACOBIAN
@@ -48,7 +48,7 @@ def test_every_formula_of_its_kind_has_the_usual_edges() -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_gradient_and_jacobian_ask_by_name(dtype: torch.dtype) -> None:
     formula = register_elementwise(name="leaky", slopes=[from_both])
-    case = draw(formula, {"size": [3]}, {"alpha": 0.25}, seed=0, upstream="normal", dtype=dtype)
+    case = make_case(formula, {"size": [3]}, {"alpha": 0.25}, seed=0, upstream="normal", dtype=dtype)
     exact = reference.in_float64(case)
     of_all = manual.gradients(exact, formula.derivations["diagonal"])["x"]
     assert torch.allclose(of_all, reference.by_forward(exact, JACOBIAN)["x"])

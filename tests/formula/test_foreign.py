@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from runner.case.inputs import draw
+from runner.case.inputs import make_case
 from runner.clock import timing
 from runner.errors import FormulaError
 from runner.formula import lookup, registry
@@ -290,7 +290,7 @@ def test_saved_tensors_share_memory_with_the_inputs_and_forward_is_off_the_clock
             return torch.zeros_like(grad_y), ctx.saved_tensors[2], None
 
     made = register_function(Counted, name="wrapped", shapes=shapes, forward=reference)
-    case = draw(made, {"n": 5}, {"eps": 1e-5}, seed=0)
+    case = make_case(made, {"n": 5}, {"eps": 1e-5}, seed=0)
     found = manual.call(case, made.derivations["backward"], case.values)
     assert found["w"].data_ptr() == case.inputs["w"].data_ptr()
     before = Counted.forwards
