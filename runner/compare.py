@@ -45,6 +45,11 @@ def unit_roundoff(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps / 2
 
 
+def accumulator_roundoff(dtype: torch.dtype) -> float:
+    """Return the unit roundoff in which sums of a dtype are kept: float32's below float32."""
+    return min(unit_roundoff(dtype), ACCUMULATOR_ROUNDOFF)
+
+
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """What a number of so many bytes is read as, for its bits."""
 
@@ -226,7 +231,7 @@ def accuracy_bound(size: float, dtype: torch.dtype, terms: int, autograd_error: 
     roundoff. Autograd's own error helps only up to the cap, so that its faults are not inherited.
     """
     info, u, m = torch.finfo(dtype), unit_roundoff(dtype), size
-    cap = 4 * u * m + 4 * math.sqrt(terms) * min(u, ACCUMULATOR_ROUNDOFF) * m
+    cap = 4 * u * m + 4 * math.sqrt(terms) * accumulator_roundoff(dtype) * m
     helped = min(3 * autograd_error, cap) if autograd_error == autograd_error else cap
     return helped + 2 * u * m + 4 * info.smallest_normal * info.eps
 

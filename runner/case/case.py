@@ -90,10 +90,10 @@ class Case:
         changed.__dict__["results"] = self.results
         return changed
 
-    def with_results(self, change: Callable[[Tensor], Tensor]) -> "Case":
-        """Return the case with every output and saved intermediate changed, the inputs left alone."""
+    def with_results(self, change: Callable[[str, Tensor], Tensor]) -> "Case":
+        """Return the case with every output and saved intermediate changed by name, the inputs left alone."""
         changed = Case(self.formula, self.inputs, self.params, self.upstream)
-        changed.__dict__["results"] = {name: change(value) for name, value in self.results.items()}
+        changed.__dict__["results"] = {name: change(name, value) for name, value in self.results.items()}
         return changed
 
     @property

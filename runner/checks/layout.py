@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 
 import torch
@@ -80,7 +81,7 @@ def _samples(subject: Subject) -> Iterator[Sample]:
             yield replace(plain, condition=f"{name} inputs", case=inputs)
         upstream = _changed(case, change, set(), case.upstream)
         yield replace(plain, condition=f"a {name} upstream gradient", case=upstream)
-        saved = case.with_results(change)
+        saved = case.with_results(partial(_unnamed, change))
         yield replace(plain, condition=f"{name} saved tensors", case=saved)
     yield subject.sample_of("an expanded upstream gradient", _changed(case, expanded, set(), case.upstream))
     inputs = _changed(case, expanded, drawn, {})
@@ -94,6 +95,10 @@ def _accepts(case: Case) -> bool:
         return bool(case.results)
     except Exception:  # a forward may refuse with anything
         return False
+
+
+def _unnamed(change: Callable[[Tensor], Tensor], _: str, value: Tensor) -> Tensor:
+    return change(value)
 
 
 def _changed(case: Case, change: Change, inputs: set[str], upstream: object) -> Case:

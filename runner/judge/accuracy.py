@@ -1,17 +1,19 @@
 """How much a dtype may lose: the accuracy bound, with the terms that take a measurement of their own."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from runner import compare
 from runner.case.case import Case
 from runner.formula.derivation import Derivation
 from runner.judge import manual, reference
+from runner.judge.rounding import DRAWS, UNIT, Nudge
 
 FORWARD = 4
 """Times the forward's own relative error: a gradient is no more accurate than the results that it uses."""
@@ -42,32 +44,70 @@ class Accuracy:
 
     @cached_property
     def _of_forward(self) -> float:
-        """Return the largest error of forward's results in this dtype, relative to the largest of each."""
-        errors = (_relative(self.case.results[n], right) for n, right in self.exact.results.items())
+        """Return what forward's results lose beyond one rounding of each, relative to the largest of each.
+
+        A derivation that makes them again on its way loses as much.
+        """
+        errors = (_lost(self.case.results[n], right) for n, right in self.exact.results.items())
         return max((error for error in errors if math.isfinite(error)), default=0.0)
 
     def _cancelled(self, truth: Mapping[str, Tensor]) -> float:
-        """Return how far the truth moves when the upstream gradient is rounded to this dtype."""
+        """Return how far the truth moves when each upstream gradient is rounded as the terms of a sum are."""
         differentiate = reference.of_kind(self.derivation.kind)
         (floor,) = reference.rounding_floor(self.exact, truth, differentiate, upstream_only=True).values()
-        return floor * compare.unit_roundoff(self.case.dtype) / reference.UNIT
+        return floor * compare.accumulator_roundoff(self.case.dtype) / UNIT
 
     def _stored(self, truth: Tensor, wrt: str) -> float:
-        """Return how far a derivation is moved by the dtype in which forward stores what it hands on."""
-        dtype = self.case.dtype
-
-        def rounded(result: Tensor) -> Tensor:
-            return result.to(dtype).to(result.dtype) if result.is_floating_point() else result
-
+        """Return how far a derivation moves in float64 for what forward hands on, as its dtype holds it."""
+        found = self.case.results
+        as_found = self.exact.with_results(lambda name, right: found[name].to(right))
         try:
-            moved = manual.gradients(self.exact.with_results(rounded), self.derivation)[wrt]
+            moved = [manual.gradients(as_found, self.derivation)[wrt]]
+            dtypes = self._kept()
+            moved += [self._rounded_otherwise(seed, dtypes)[wrt] for seed in range(DRAWS)]
         except Exception:  # a kernel of one dtype has no such measurement
             return 0.0
-        return compare.magnitude(moved - truth) if moved.shape == truth.shape else 0.0
+        return max(compare.magnitude(one - truth) for one in moved if one.shape == truth.shape)
+
+    def _kept(self) -> list[torch.dtype]:
+        """Return the dtypes of what a Function saves for its backward, in the experiment's own dtype."""
+        dtypes: list[torch.dtype] = []
+
+        def pack(tensor: Tensor) -> Tensor:
+            dtypes.append(tensor.dtype)
+            return tensor
+
+        with saved_tensors_hooks(pack, _as_it_is):
+            manual.gradients(self.case, self.derivation)
+        return dtypes
+
+    def _rounded_otherwise(self, seed: int, dtypes: Sequence[torch.dtype]) -> dict[str, Tensor]:
+        """Call the derivation in float64 with all that forward hands on moved by its dtype's roundoff."""
+        nudge, kept, found = Nudge(seed), iter(dtypes), self.case.results
+
+        def pack(tensor: Tensor) -> Tensor:
+            dtype = next(kept)
+            own = any(compare.identical_bits(tensor, value) for value in self.exact.inputs.values())
+            if own or not tensor.is_floating_point():
+                return tensor  # an input is what it is
+            return nudge(tensor, compare.unit_roundoff(dtype))
+
+        def change(name: str, right: Tensor) -> Tensor:
+            if not right.is_floating_point():
+                return right
+            return nudge(right, compare.unit_roundoff(found[name].dtype))
+
+        with saved_tensors_hooks(pack, _as_it_is):
+            return manual.gradients(self.exact.with_results(change), self.derivation)
 
 
-def _relative(result: Tensor, right: Tensor) -> float:
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _lost(result: Tensor, right: Tensor) -> float:
+    """Return a result's relative error beyond the rounding of the result itself."""
     size = compare.magnitude(right)
     if not result.is_floating_point() or not size or not torch.isfinite(result).all():
         return 0.0
-    return compare.max_abs_error(result, right) / size
+    return max(compare.max_abs_error(result, right) / size - compare.unit_roundoff(result.dtype), 0.0)

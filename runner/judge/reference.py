@@ -11,9 +11,7 @@ from runner.case.case import Case
 from runner.compare import magnitude
 from runner.formula.autograd import Graph
 from runner.formula.kind import GRADIENT, Kind
-
-FLOOR_DRAWS = 4
-UNIT = 2.0**-53  # float64's unit roundoff
+from runner.judge.rounding import DRAWS, UNIT, Nudge
 
 Differentiate = Callable[[Case], Mapping[str, Tensor]]
 
@@ -62,15 +60,9 @@ def rounding_floor(
     would change sides, `upstream_only` moves the upstream gradient alone.
     """
     floor = dict.fromkeys(truth, 0.0)
-    generator = torch.Generator("cpu").manual_seed(0)
-
-    def nudge(tensor: Tensor) -> Tensor:
-        drawn = torch.randint(0, 2, tensor.shape, generator=generator, device=generator.device)
-        signs = drawn.to(tensor) * 2 - 1
-        return torch.where(tensor.isfinite(), tensor + tensor * (UNIT * signs), tensor)
-
-    for _ in range(FLOOR_DRAWS):
-        nudged = case.map(nudge)
+    nudge = Nudge()
+    for _ in range(DRAWS):
+        nudged = case.map(lambda tensor: nudge(tensor, UNIT))
         moved = differentiate(dataclasses.replace(nudged, inputs=case.inputs) if upstream_only else nudged)
         for name, gradient in truth.items():
             floor[name] = max(floor[name], magnitude(moved[name] - gradient))

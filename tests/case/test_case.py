@@ -123,7 +123,7 @@ def test_the_size_of_several_upstreams_is_the_largest() -> None:
 
 def test_results_are_changed_without_the_inputs() -> None:
     made = case()
-    changed = made.with_results(lambda tensor: -tensor)
+    changed = made.with_results(lambda name, tensor: -tensor)
     assert values(changed.results) == {"y": [-13, -6], "square": [-4, -9]}
     assert changed.inputs == made.inputs
     assert values(made.results) == {"y": [13, 6], "square": [4, 9]}

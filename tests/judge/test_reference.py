@@ -9,7 +9,8 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.formula.kind import JACOBIAN
-from runner.judge.reference import UNIT, by_forward, by_library, in_float64, of_kind, recorded, rounding_floor
+from runner.judge.reference import by_forward, by_library, in_float64, of_kind, recorded, rounding_floor
+from runner.judge.rounding import UNIT
 from tests.by_hand import Function, at, cube, formula_of, product, same, tensor, twice, values
 
 NAN, INF = math.nan, math.inf
