@@ -21,6 +21,11 @@ class Derivation:
     function: Function
     formula: str
 
+    @property
+    def runs_forward(self) -> bool:
+        """Whether it is made ready by a forward of its own, and takes no results of the reference's."""
+        return hasattr(self.function, "prepare")
+
     def bound(self, values: Mapping[str, Any], rest: Iterable[str] = ()) -> Callable[[], Any]:
         """Pick the arguments and prepare what has to be prepared, once; calling the result is the derivative.
 

@@ -1,7 +1,7 @@
 """How much a dtype may lose: the accuracy bound, with the terms that take a measurement of their own."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,12 +59,10 @@ class Accuracy:
 
     def _stored(self, truth: Tensor, wrt: str) -> float:
         """Return how far a derivation moves in float64 for what forward hands on, as its dtype holds it."""
-        found = self.case.results
-        as_found = self.exact.with_results(lambda name, right: found[name].to(right))
         try:
-            moved = [manual.gradients(as_found, self.derivation)[wrt]]
             dtypes = self._kept()
-            moved += [self._rounded_otherwise(seed, dtypes)[wrt] for seed in range(DRAWS)]
+            moved = [self._rounded_otherwise(seed, dtypes)[wrt] for seed in range(DRAWS)]
+            moved.append(self._on(lambda name, right: self.case.results[name].to(right))[wrt])
         except Exception:  # a kernel of one dtype has no such measurement
             return 0.0
         return max(compare.magnitude(one - truth) for one in moved if one.shape == truth.shape)
@@ -98,7 +96,12 @@ class Accuracy:
             return nudge(right, compare.unit_roundoff(found[name].dtype))
 
         with saved_tensors_hooks(pack, _as_it_is):
-            return manual.gradients(self.exact.with_results(change), self.derivation)
+            return self._on(change)
+
+    def _on(self, change: Callable[[str, Tensor], Tensor]) -> dict[str, Tensor]:
+        """Call the derivation in float64 on changed results, if it takes the reference's."""
+        case = self.exact if self.derivation.runs_forward else self.exact.with_results(change)
+        return manual.gradients(case, self.derivation)
 
 
 def _as_it_is(tensor: Tensor) -> Tensor:
