@@ -207,6 +207,11 @@ CANCELLED = 1e-12
 """4500 eps: the sum of as many terms of the upstream's size, each rounded once, that cancel to nothing."""
 
 
+def slack(dtype: torch.dtype) -> int:
+    """Return how many times what one rounding explains a right formula may be off."""
+    return SLACK if dtype == torch.float64 else SLACK_BELOW
+
+
 def correctness_bound(
     size: float, floor: float, upstream: float, dtype: torch.dtype = torch.float64
 ) -> float:
@@ -219,6 +224,7 @@ def correctness_bound(
     """
     if dtype != torch.float64:
         u = unit_roundoff(dtype)
+        size = size or upstream  # where the truth is zero, what cancels to it has the upstream's
         return SLACK_BELOW * (floor * u / unit_roundoff(torch.float64) + u * size)
     eps = torch.finfo(torch.float64).eps
     return SLACK * (floor + eps * size) + CANCELLED * upstream

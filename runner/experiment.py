@@ -47,7 +47,7 @@ def _judged(
     """Run one derivation, give a verdict on each gradient, check its properties, and time it."""
     case = references.case
     try:
-        given = answer(derivation, references)
+        given = answer(derivation, references, spec.precision)
         judgements = [judge(given, wrt, references) for wrt in given.gradients]
         if spec.check != "off" and judgements:
             strongest = judgements[0].judged_in

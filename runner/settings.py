@@ -10,6 +10,10 @@ Level = Literal["off", "quick", "full"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 """Of checks, from none to all."""
 
+Precision = Literal["auto", "float64", "float32"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+"""In which dtype correctness is decided; `auto` measures what a derivation has."""
+
 MISSING = "???"  # what Hydra takes for a setting that has no default
 
 
@@ -68,6 +72,7 @@ class Config:
     seed: int = 42
     device: str = "cpu"
     dtype: str = "float32"
+    precision: str | None = None
     upstream: str | None = None
     inputs: Inputs = field(default_factory=Inputs)
     check: Check = field(default_factory=Check)

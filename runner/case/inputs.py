@@ -77,6 +77,23 @@ def _sampled(
     return dict(sampled)
 
 
+def with_all_digits(case: Case, shape: Shape, seed: int = 0) -> Case:
+    """Return a float64 case with numbers that float32 does not hold, so that a float32 step shows its loss.
+
+    Inputs that the formula samples itself stay as they are: labels, masks, matrices with a property.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    sampled = sampled_names(case.formula, shape, case.params) if case.formula.sample else set()
+
+    def more(tensor: Tensor) -> Tensor:
+        noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64).to(tensor)
+        return tensor * (1 + 1e-8 * noise) if tensor.is_floating_point() else tensor
+
+    inputs = {name: value if name in sampled else more(value) for name, value in case.inputs.items()}
+    upstream = {name: more(value) for name, value in case.upstream.items()}
+    return Case(case.formula, inputs, case.params, upstream)
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed Python, NumPy and torch, and put their generators back as they were."""

@@ -15,7 +15,7 @@ from runner.formula import Example, Formula, lookup
 from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM, DISTRIBUTIONS, UPSTREAMS
 from runner.formula.plugins import load
 from runner.formula.signature import signature
-from runner.settings import LEVELS, Config, Level
+from runner.settings import LEVELS, PRECISIONS, Config, Level, Precision
 
 NONE = Example(shape={}, upstream=DEFAULT_UPSTREAM, distribution=DEFAULT_DISTRIBUTION)
 
@@ -34,6 +34,8 @@ def resolve(config: Config, experiment: str = "") -> Spec:
     _choice("upstream", upstream, UPSTREAMS)
     distribution = config.inputs.distribution or example.distribution
     _choice("inputs.distribution", distribution, DISTRIBUTIONS)
+    precision = config.precision or formula.precision
+    _choice("precision", precision, PRECISIONS)
     _choice("check.level", config.check.level, LEVELS)
     _choice("fail_on", config.fail_on, VERDICTS)
     _available(config.device, here=not config.cluster)
@@ -53,6 +55,7 @@ def resolve(config: Config, experiment: str = "") -> Spec:
         seed=_natural("seed", config.seed),
         device=config.device,
         dtype=cast(DTypeName, config.dtype),
+        precision=cast(Precision, precision),
         upstream="file" if dump.has_upstream else upstream,
         inputs=dataclasses.replace(config.inputs, distribution=distribution),
         file_digest=dump.digest,

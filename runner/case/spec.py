@@ -17,7 +17,7 @@ from runner.formula import Edge, lookup
 from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM
 from runner.formula.signature import signature
 from runner.formula.source import fingerprint, judge_fingerprint, module_of
-from runner.settings import Inputs, Level, Timing
+from runner.settings import Inputs, Level, Precision, Timing
 
 DTypeName = Literal["float64", "float32", "bfloat16", "float16"]
 DTYPES: dict[DTypeName, torch.dtype] = {
@@ -41,6 +41,7 @@ class Spec:
     seed: int = 42
     device: str = "cpu"
     dtype: DTypeName = "float32"
+    precision: Precision = "float64"
     upstream: str = DEFAULT_UPSTREAM
     inputs: Inputs = dataclasses.field(default_factory=lambda: Inputs(DEFAULT_DISTRIBUTION))
     file_digest: str = ""

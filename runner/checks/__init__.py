@@ -11,6 +11,8 @@ import pkgutil
 from functools import cache
 
 from runner.checks.subject import Check, Subject, registered
+from runner.diagnose import say
+from runner.errors import reason
 from runner.judge.judgement import Outcome
 from runner.settings import LEVELS, Level
 
@@ -26,10 +28,15 @@ def checks() -> dict[str, Check]:
 
 
 def examine(subject: Subject, level: Level) -> list[Outcome]:
-    """Run the checks of a level, and those of the levels below it."""
-    return [
-        outcome
-        for check in checks().values()
-        if LEVELS.index(check.level) <= LEVELS.index(level)
-        for outcome in check.run(subject)
-    ]
+    """Run the checks of a level, and those of the levels below it.
+
+    One that the derivation cannot be called in ends there, and is an outcome of its own.
+    """
+    outcomes: list[Outcome] = []
+    for check in checks().values():
+        if LEVELS.index(check.level) <= LEVELS.index(level):
+            try:
+                outcomes.extend(check.run(subject))
+            except Exception as error:  # whatever a derivation raises is an outcome
+                outcomes.append(Outcome(check=check.name, broken=say("raises", reason=reason(error))))
+    return outcomes

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor
-
 from runner.case.case import Case
-from runner.case.inputs import sampled_names
+from runner.case.inputs import with_all_digits as more_digits
 from runner.case.spec import Spec, case_of
 from runner.checks.subject import Subject, check
 from runner.judge.judgement import Outcome
@@ -35,17 +32,5 @@ def _sample(subject: Subject) -> Sample | None:
 
 
 def with_all_digits(spec: Spec) -> Case:
-    """Draw a case whose numbers float32 does not hold, so that a float32 step inside shows what it loses.
-
-    Inputs that the formula samples itself stay as they are: labels, masks, matrices with a property.
-    """
-    case, generator = case_of(spec), torch.Generator().manual_seed(spec.seed)
-    sampled = sampled_names(case.formula, spec.shape, spec.params) if case.formula.sample else set()
-
-    def more(tensor: Tensor) -> Tensor:
-        noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64).to(tensor)
-        return tensor * (1 + 1e-8 * noise) if tensor.is_floating_point() else tensor
-
-    inputs = {name: value if name in sampled else more(value) for name, value in case.inputs.items()}
-    upstream = {name: more(value) for name, value in case.upstream.items()}
-    return Case(case.formula, inputs, case.params, upstream)
+    """Draw a case whose numbers float32 does not hold, so that a float32 step inside shows what it loses."""
+    return more_digits(case_of(spec), spec.shape, spec.seed)

@@ -17,6 +17,7 @@ from runner.errors import reason
 from runner.judge import reference
 from runner.judge.accuracy import Accuracy
 from runner.judge.judgement import Outcome
+from runner.judge.noise import rounding_of_autograd
 from runner.record import spelled
 
 LARGER = 16  # times the small shape, where sums are long enough to show how they are kept
@@ -42,10 +43,13 @@ def _in_dtype(subject: Subject, case: Case, name: str) -> Iterator[Outcome]:
         refused = say("no_kernel", dtype=name, reason=reason(error))
         yield Outcome(check="every_dtype", broken=refused, verdict=None)
         return
+    beyond = (
+        torch.finfo(case.dtype).eps < torch.finfo(getattr(torch, subject.strongest)).eps
+    )  # known not to be had
     for wrt, gradient in gradients.items():
         mismatch = compare.mismatch(gradient, _right_form(subject, case, wrt))
         broken = say("in_dtype", dtype=name, what=say("mismatch", **vars(mismatch))) if mismatch else None
-        yield Outcome(check="every_dtype", wrt=wrt, broken=broken)
+        yield Outcome(check="every_dtype", wrt=wrt, broken=broken, verdict=None if beyond else "invalid")
 
 
 def _right_form(subject: Subject, case: Case, wrt: str) -> Tensor:
@@ -91,6 +95,9 @@ def _loss(
     if math.isfinite(autograd_error):
         bound = max(bound, 4 * autograd_error)
     if subject.derivation.kind.order > 1 or errors.max_abs <= bound:
+        return fine
+    bound = max(bound, 4 * rounding_of_autograd(case, subject.derivation.kind, wrt))
+    if errors.max_abs <= bound:
         return fine
     return dataclasses.replace(fine, broken=_said(errors, bound))
 

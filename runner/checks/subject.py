@@ -1,6 +1,7 @@
 """What a check is given, and what it gives back."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,8 +18,10 @@ from runner.diagnose import diagnose, say
 from runner.errors import reason
 from runner.formula.derivation import Derivation
 from runner.formula.edge import Shape
+from runner.formula.raw_backward import ForwardDiffersError
 from runner.judge import manual, reference
 from runner.judge.judgement import Outcome
+from runner.judge.noise import widened
 from runner.judge.sample import Sample
 from runner.settings import LEVELS, Level
 
@@ -106,6 +109,10 @@ class Subject:
         values = {name: manual.copied(value) for name, value in sample.case.values.items()}
         try:
             gradients = manual.call(sample.case, self.derivation, values)
+        except ForwardDiffersError as error:  # at some numbers: no fault of the backward
+            said = say("forward_differs", condition=sample.condition, reason=str(error))
+            yield Outcome(check=check, **about, broken=said, verdict=None)
+            return
         except Exception as error:  # whatever a derivation raises is an outcome
             yield Outcome(check=check, **about, broken=say("raises", reason=reason(error)), verdict=verdict)
             return
@@ -132,7 +139,10 @@ class Subject:
             broken = say("mismatch", **vars(mismatch))
             return dataclasses.replace(outcome, broken=broken, verdict="invalid")
         judged = gradient if exact_nan else torch.where(truth.isfinite(), gradient, truth.to(gradient))
-        ratio = sample.ratio(outcome.wrt, compare.max_abs_error(judged, truth))
+        error = compare.max_abs_error(judged, truth)
+        ratio = sample.ratio(outcome.wrt, error)
+        if 1 < ratio < math.inf:
+            ratio = error / widened(error / ratio, error, case, self.derivation, outcome.wrt)
         if ratio <= 1:
             return dataclasses.replace(outcome, ratio=ratio)
         upstream = next(iter(case.upstream.values()))

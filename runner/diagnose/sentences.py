@@ -146,6 +146,13 @@ SENTENCES: dict[str, Words] = {
     "as_autograd_itself": "as autograd itself, which is off by {error:.3g} u, "
     "where {excused:.3g} u are excused",
     "in_dtype": "in {dtype} {what}",
+    "forward_differs": "not judged for {condition}: {reason}",
+    "recomputes": "its derivations may call autograd, as the formula states",
+    "within_tolerance": "held to the relative tolerance of {tolerance:g} that the formula states",
+    "asked_for": "decided in {dtype}, as asked",
+    "has_float32": "computes in float32 inside, or to as many digits: in float64 it is off by "
+    "{error:.2g} of the largest; decided in float32",
+    "gives_float32": "gives the gradient by {wrt} in float32 whatever it is given; decided in float32",
     "decided_in": "{refusal}: decided in {dtype}",
     "too_large_to_explain": "a gradient of more than {most} elements is not explained; try a smaller shape",
     # checks

@@ -17,6 +17,7 @@ from runner.formula.formula import Formula
 from runner.formula.pieces import of_module
 from runner.formula.raw_backward import RawBackward
 from runner.formula.registry import register
+from runner.settings import Precision
 
 __all__ = ["register_function"]
 
@@ -29,6 +30,7 @@ def register_function(
     derivation: str = "backward",
     options: Mapping[str, Any] | None = None,
     in_place: bool = False,
+    precision: Precision = "auto",
     gradients: Iterable[Callable[..., Any]] = (),
     **record: Any,
 ) -> Formula:
@@ -38,8 +40,10 @@ def register_function(
     and `options`, hyper-parameters with their defaults that the Function alone has. Without it, the names
     are read from the Function's forward. `outputs` are the first results of `apply`; what follows them
     gets zeros as its upstream gradient. `in_place` says that its forward writes to its inputs, which are
-    then copies. `gradients` and `record` are those of `runner.formula.register`, which reads `shapes` and
-    the other pieces from the calling file. Raises FormulaError.
+    then copies. `precision` is where its correctness is decided: `auto` measures what it has, for a kernel
+    may compute in float32 whatever it is given. `gradients` and `record` are those of
+    `runner.formula.register`, which reads `shapes` and the other pieces from the calling file. Raises
+    FormulaError.
     """
     pieces = of_module(sys._getframe(1).f_globals, {"forward": forward, **record})
     raw = RawBackward(
@@ -51,8 +55,9 @@ def register_function(
         outputs=tuple(record.get("outputs", ("y",))),
         constants=tuple(record.get("constants", ())),
         in_place=in_place,
+        tolerance=record.get("tolerance", 0.0),
     )
-    return register(gradients=(raw, *gradients), **pieces)
+    return register(gradients=(raw, *gradients), precision=precision, **pieces)
 
 
 def own_arguments(function: type[Function]) -> tuple[str, ...]:

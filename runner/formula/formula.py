@@ -14,6 +14,7 @@ from runner.formula.domain import Domain, like
 from runner.formula.edge import Edge, Shape
 from runner.formula.example import Example
 from runner.formula.signature import Function, Sizes, signature, written
+from runner.settings import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,10 @@ class Formula:
     fixed; `detached` those of which forward stops part of the gradient on purpose, so that finite
     differences say nothing about them. `edges` are degenerate cases by name, `example` is the experiment
     that is run where none is described. `statement` is the file's docstring.
+
+    What an author may state beside: `precision`, in which correctness is decided; `tolerance`, a relative
+    error that is right in float64, as of a solver that stops; `recomputes`, that derivations call autograd
+    themselves, to run a forward again.
     """
 
     name: str
@@ -38,6 +43,9 @@ class Formula:
     detached: tuple[str, ...] = ()
     edges: Mapping[str, Edge] = field(default_factory=dict)
     example: Example | None = None
+    precision: Precision = "float64"
+    tolerance: float = 0.0
+    recomputes: bool = False
     latex: str = ""
     source: str = ""
     statement: str = ""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from torch import Tensor
 
-from runner.errors import line_of
+from runner.errors import FormulaError, line_of
 from runner.formula.domain import Domain, one_of, optional
 from runner.formula.weak import cached_weakly
 
@@ -58,6 +58,11 @@ def _parameters(function: Function) -> list[inspect.Parameter]:
         return list(inspect.signature(function, eval_str=True).parameters.values())
     except NameError:
         return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise FormulaError(
+            f"{getattr(function, '__name__', function)}: its arguments cannot be read, as those of C code; "
+            "hand over a def with named arguments that calls it"
+        ) from error
 
 
 def _domains(parameter: inspect.Parameter) -> list[Domain]:

@@ -34,7 +34,7 @@ class Accuracy:
         plain = compare.accuracy_bound(size, self.case.dtype, self.case.terms, autograd_error)
         if error <= plain:
             return plain
-        moved = self._cancelled({wrt: truth}) + self._stored(truth, wrt)
+        moved = self._cancelled({wrt: truth}) + self._stored(wrt)
         return plain + FORWARD * self._of_forward * size + CANCELS * moved
 
     @cached_property
@@ -57,15 +57,15 @@ class Accuracy:
         (floor,) = reference.rounding_floor(self.exact, truth, differentiate, upstream_only=True).values()
         return floor * compare.accumulator_roundoff(self.case.dtype) / UNIT
 
-    def _stored(self, truth: Tensor, wrt: str) -> float:
+    def _stored(self, wrt: str) -> float:
         """Return how far a derivation moves in float64 for what forward hands on, as its dtype holds it."""
         try:
-            dtypes = self._kept()
+            plain, dtypes = manual.gradients(self.exact, self.derivation)[wrt].clone(), self._kept()
             moved = [self._rounded_otherwise(seed, dtypes)[wrt] for seed in range(DRAWS)]
             moved.append(self._on(lambda name, right: self.case.results[name].to(right))[wrt])
         except Exception:  # a kernel of one dtype has no such measurement
             return 0.0
-        return max(compare.magnitude(one - truth) for one in moved if one.shape == truth.shape)
+        return max(compare.magnitude(one - plain) for one in moved)
 
     def _kept(self) -> list[torch.dtype]:
         """Return the dtypes of what a Function saves for its backward, in the experiment's own dtype."""

@@ -1,7 +1,7 @@
 """Calls a hand-written gradient the way it must be able to stand: raw, detached, and without autograd."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import torch
@@ -38,8 +38,12 @@ def call(case: Case, derivation: Derivation, values: Mapping[str, Any]) -> dict[
 
 
 def result_of(case: Case, derivation: Derivation, bound: Callable[[], Any]) -> dict[str, Tensor]:
-    """Call what a derivation has bound, without autograd; return gradients by input name."""
-    with torch.no_grad(), without_autograd(f"{case.formula.name}: {derivation.name}"):
+    """Call what a derivation has bound; return gradients by input name.
+
+    Without autograd, unless the formula states that its derivations recompute.
+    """
+    who = f"{case.formula.name}: {derivation.name}"
+    with torch.no_grad(), nullcontext() if case.formula.recomputes else without_autograd(who):
         return derivation.by_name(bound())
 
 
@@ -81,6 +85,9 @@ def _refusal(who: str) -> Callable[..., NoReturn]:
     """Return a function of its own each time: torch._dynamo, imported meanwhile, refuses one of two names."""
 
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
-        raise AutogradUsedError(f"{who} calls autograd, which a gradient derived by hand must not")
+        raise AutogradUsedError(
+            f"{who} calls autograd, which a gradient derived by hand must not; where it does so to run a "
+            "forward again, say recomputes=True where it is registered"
+        )
 
     return refuse

@@ -1,8 +1,10 @@
 """A case in float64 under a condition, and what is right there."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from runner import compare
@@ -40,12 +42,17 @@ class Sample:
         if not error:
             return 0.0
         size = compare.magnitude(self.truth[wrt])
-        without = compare.correctness_bound(size, 0.0, self.case.upstream_size, self.case.dtype)
-        return error / (without if error <= without else self.bound(wrt))
+        without = self._bound(size, 0.0, self.case.dtype)
+        bound = without if error <= without else self.bound(wrt)
+        return error / bound if bound else math.inf
 
-    def bound(self, wrt: str) -> float:
-        """Return the correctness bound."""
+    def bound(self, wrt: str, dtype: torch.dtype | None = None) -> float:
+        """Return the correctness bound, in the dtype of the case or in another."""
         exact, truth = reference.in_float64(self.case), {wrt: self.truth[wrt]}
         floor = reference.rounding_floor(exact, truth, self.differentiate, upstream_only=self.kink)
         size = compare.magnitude(truth[wrt])
-        return compare.correctness_bound(size, floor[wrt], self.case.upstream_size, self.case.dtype)
+        return self._bound(size, floor[wrt], dtype or self.case.dtype)
+
+    def _bound(self, size: float, floor: float, dtype: torch.dtype) -> float:
+        bound = compare.correctness_bound(size, floor, self.case.upstream_size, dtype)
+        return max(bound, self.case.formula.tolerance * size)

@@ -1,6 +1,7 @@
 """The verdict on one gradient: what a derivation gave, against what is right."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -9,10 +10,12 @@ from torch import Tensor
 from runner import compare
 from runner.compare import Mismatch, Verdict
 from runner.diagnose import Statement, diagnose, say
+from runner.formula.formula import Formula
 from runner.formula.kind import GRADIENT
 from runner.judge.accuracy import Accuracy
 from runner.judge.answer import Answer, name_of
 from runner.judge.judgement import Judgement
+from runner.judge.noise import widened
 from runner.judge.references import References
 
 MOST_EXPLAINED = 2**20  # elements
@@ -27,12 +30,20 @@ def judge(answer: Answer, wrt: str, references: References) -> Judgement:
         wrt=wrt,
         size=tuple(gradient.shape),
         judged_in=name_of(answer.decided.dtype),
-        notes=(answer.note,) if answer.note else (),
+        notes=(*([answer.note] if answer.note else []), *_stated(references.case.formula)),
     )
     target = references.of_autograd[derivation.kind.name][wrt]
     if mismatch := compare.mismatch(gradient, target):
         return _refused(blank, mismatch, gradient, target, references)
     return _decided(_measured(blank, answer, references), answer, references)
+
+
+def _stated(formula: Formula) -> Iterator[Statement]:
+    """Say what the formula's author asks to be excused."""
+    if formula.tolerance:
+        yield say("within_tolerance", tolerance=formula.tolerance)
+    if formula.recomputes:
+        yield say("recomputes")
 
 
 def _measured(blank: Judgement, answer: Answer, references: References) -> Judgement:
@@ -69,8 +80,9 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
         return replace(refused, diagnosis=(said,))
     error = compare.max_abs_error(strongest, truth)
     bound = references.bound(kind, wrt, strongest.dtype, error)
+    bound = widened(bound, error, answer.decided, answer.derivation, wrt)
     assert measured.bound is not None
-    if answer.case.dtype == torch.float64:
+    if answer.case.dtype == strongest.dtype == torch.float64:
         measured = replace(measured, bound=max(measured.bound, bound))
     if doubt := references.doubts.get(wrt) or _no_truth(error, strongest, truth):
         return replace(measured, verdict="suspect_reference", diagnosis=(doubt,))

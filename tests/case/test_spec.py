@@ -27,6 +27,7 @@ CHANGES: dict[str, list[Any]] = {
     "seed": [0, 43],
     "device": ["cuda"],
     "dtype": ["float64", "bfloat16", "float16"],
+    "precision": ["auto", "float32"],
     "upstream": ["normal", "file"],
     "inputs": [
         Inputs("normal"), Inputs(scale=2.0), Inputs(offset=1.0), Inputs(file="dump.npz"),
@@ -63,7 +64,7 @@ def test_what_is_the_same_has_the_same_point() -> None:
 
 
 def test_a_point_is_the_same_in_every_process() -> None:
-    assert spec().point == "p96c56ad9b69a4b1b", "with another hash no ledger's points are found again"
+    assert spec().point == "p704380d4415a12d6", "with another hash no ledger's points are found again"
     assert pickle.loads(pickle.dumps(spec())).point == spec().point
 
 

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from runner.errors import FormulaError, line_of
-from runner.formula import Domain, Edge, Example, Sizes, at_least, between, lookup, names, one_of, optional
+from runner.formula import (
+    Domain, Edge, Example, Sizes, at_least, between, lookup, names, one_of, optional, register,
+)  # fmt: skip
 from tests.conftest import Plant
 from tests.test_planted import right
 
@@ -195,3 +197,8 @@ def test_domain(domain: Domain, inside: list[Any], outside: list[Any]) -> None:
     assert all(map(domain.contains, inside))
     assert not any(map(domain.contains, outside))
     assert [value for value in domain.examples if not domain.contains(value)] == []
+
+
+def test_a_function_whose_arguments_cannot_be_read_is_refused() -> None:
+    with pytest.raises(FormulaError, match="sin: its arguments cannot be read"):
+        register(name="in_c", forward=torch.sin, shapes=lambda n: {"x": (n,)}, gradients=[lambda grad_y: {}])

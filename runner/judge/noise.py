@@ -1,0 +1,92 @@
+"""What rounding alone makes of arithmetic: of a derivation's, and of autograd's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from runner import compare
+from runner.case.case import Case
+from runner.formula.derivation import Derivation
+from runner.formula.kind import Kind
+from runner.judge import manual, reference
+from runner.judge.rounding import DRAWS, Nudge
+
+LARGER = 2
+"""Times the largest of four draws, beyond which one of normally distributed errors lies in 1 of 500."""
+
+
+def widened(bound: float, error: float, case: Case, derivation: Derivation, wrt: str) -> float:
+    """Return the correctness bound, or what the derivation's own rounding explains where that is more.
+
+    An error of more than the fourth root of the unit roundoff, beside what the derivation gives or the
+    upstream gradient, is no rounding: three quarters of the digits are not lost by it.
+    """
+    dtype = case.dtype
+    largest = max(bound / compare.slack(dtype) / compare.unit_roundoff(dtype), case.upstream_size)
+    if error <= bound or not error <= compare.unit_roundoff(dtype) ** 0.25 * largest:
+        return bound
+    return max(bound, LARGER * own_rounding(case, derivation, wrt))
+
+
+def own_rounding(case: Case, derivation: Derivation, wrt: str) -> float:
+    """Return how far a derivative moves when every step on its way is rounded otherwise.
+
+    Each result of each operation moves by one unit roundoff of the case's dtype, up or down; the largest
+    change of a few draws, which are the same every time. Steps that PyTorch does not see, those of a kernel
+    or of NumPy, stay as they are, and so do steps in a lower precision, which are no rounding of this one.
+    What explains an error in this way is the arithmetic of the derivation, not its mathematics. Where the
+    derivation cannot be called in this way, it is 0.
+    """
+    return _movement(lambda: manual.gradients(case, derivation)[wrt], case)
+
+
+def rounding_of_autograd(case: Case, kind: Kind, wrt: str) -> float:
+    """Return how far autograd's own derivative in a dtype moves when its steps are rounded otherwise."""
+    return _movement(lambda: reference.by_library(case, kind)[wrt], case)
+
+
+def _movement(derivative: Callable[[], Tensor], case: Case) -> float:
+    roundoff, moved = compare.unit_roundoff(case.dtype), 0.0
+    try:
+        plain = derivative().double()
+        for seed in range(DRAWS):
+            with _RoundedOtherwise(Nudge(seed), roundoff):
+                other = derivative()
+            moved = max(moved, compare.magnitude(other.double() - plain))
+    except Exception:  # then there is nothing to excuse it with
+        return 0.0
+    return moved
+
+
+class _RoundedOtherwise(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Moves the result of every operation that makes new numbers by one roundoff, up or down."""
+
+    def __init__(self, nudge: Nudge, roundoff: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._nudge, self._roundoff = nudge, roundoff
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if any(returned.alias_info for returned in func._schema.returns) or func in COPIES:
+            return result  # a view, a copy, or written in place: no numbers of its own
+        return _each(result, lambda tensor: self._nudge(tensor, self._roundoff))
+
+
+COPIES = (torch.ops.aten.clone.default, torch.ops.aten._to_copy.default)
+
+
+def _each(result: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(result, Tensor):
+        return change(result) if result.is_floating_point() else result
+    if isinstance(result, tuple | list):
+        return type(result)(_each(one, change) for one in result)
+    return result
