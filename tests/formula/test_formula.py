@@ -8,7 +8,17 @@ from torch import Tensor
 
 from runner.errors import FormulaError, line_of
 from runner.formula import (
-    Domain, Edge, Example, Sizes, at_least, between, lookup, names, one_of, optional, register,
+    Domain,
+    Edge,
+    Example,
+    Sizes,
+    at_least,
+    between,
+    lookup,
+    names,
+    one_of,
+    optional,
+    register,
 )  # fmt: skip
 from tests.conftest import Plant
 from tests.test_planted import right
