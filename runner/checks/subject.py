@@ -11,6 +11,7 @@ from torch import Tensor
 
 from runner import compare
 from runner.case.case import Case
+from runner.case.inputs import sampled_names
 from runner.case.spec import Spec, case_of, without_file
 from runner.compare import Verdict
 from runner.diagnose import diagnose, say
@@ -59,6 +60,24 @@ class Subject:
         """Call the derivation on copies of a case's tensors."""
         return manual.gradients(case, self.derivation)
 
+    @cached_property
+    def sampled(self) -> set[str]:
+        """The inputs that the formula draws itself, whose values are not free: masks, labels, matrices."""
+        spec = self.small()
+        return sampled_names(self.case.formula, spec.shape, spec.params)
+
+    @property
+    def has_integers(self) -> bool:
+        """Whether there are labels, or ids that choose a row."""
+        dtypes = {value.dtype for value in self.case.inputs.values()}
+        return any(not dtype.is_floating_point and dtype != torch.bool for dtype in dtypes)
+
+    @cached_property
+    def free(self) -> list[str]:
+        """The floating inputs that may have any value."""
+        inputs = self.case.inputs.items()
+        return [name for name, v in inputs if v.is_floating_point() and name not in self.sampled]
+
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Make something for the first derivation of this kind that asks, and keep it for the others."""
         key = f"{name}, {self.strongest}, {self.derivation.kind.name}"
@@ -85,9 +104,17 @@ class Subject:
         """Draw a case and its truth; None where forward cannot be evaluated, or the truth is too large."""
         try:
             case = case_of(spec)
-            if self.derivation.kind.order > 1 and case.terms**self.derivation.kind.order > MOST_ELEMENTS:
-                return None
-            return dataclasses.replace(self.sample_of(condition, case, kink=kink), shape=shape)
+        except Exception:  # what forward refuses is no fault of the derivation
+            return None
+        if self.derivation.kind.order > 1 and case.terms**self.derivation.kind.order > MOST_ELEMENTS:
+            return None
+        sample = self.sample_at(condition, case, kink=kink)
+        return sample and dataclasses.replace(sample, shape=shape)
+
+    def sample_at(self, condition: str, case: Case, *, kink: bool = False) -> Sample | None:
+        """Compute the truth of a case; None where forward cannot be evaluated."""
+        try:
+            return self.sample_of(condition, case, kink=kink)
         except Exception:  # what forward refuses is no fault of the derivation
             return None
 

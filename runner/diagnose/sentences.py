@@ -174,6 +174,7 @@ SENTENCES: dict[str, Words] = {
     "off_when_frozen": "the gradient by {wrt} is off by {error:.3g}",
     "not_homogeneous": "{count} elements are not {factor:g} times those of the upstream gradient itself",
     "overflows_when_scaled": "{count} elements are not finite, where {factor:g} times the gradient is",
+    "not_visited": "{count} of {total} numbers in and around the source are not visited",
     "second_derivative": "the second derivative by {wrt} is off by {error:.3g}",
 }
 
