@@ -15,7 +15,6 @@ from runner.checks.subject import Subject, check
 from runner.diagnose import Statement, say
 from runner.errors import reason
 from runner.judge import reference
-from runner.judge.accuracy import Accuracy
 from runner.judge.judgement import Outcome
 from runner.record import spelled
 
@@ -86,8 +85,7 @@ def _loss(
         lost = say("not_finite", count=errors.nonfinite) if possible and fits else None
         return dataclasses.replace(fine, broken=lost)
     autograd_error = compare.max_abs_error(of_autograd, truth)
-    bound = Accuracy(case, subject.derivation).bound(truth, wrt, math.inf, errors.max_abs)
-    bound = max(bound, compare.correctness_bound(errors.size, 0.0, case.upstream_size))
+    bound = subject.rounding(case, truth, wrt, errors.max_abs)
     if math.isfinite(autograd_error):
         bound = max(bound, 4 * autograd_error)
     if subject.derivation.kind.order > 1 or errors.max_abs <= bound:

@@ -1,6 +1,7 @@
 """What a check is given, and what it gives back."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,16 +15,18 @@ from runner.case.case import Case
 from runner.case.inputs import sampled_names
 from runner.case.spec import Spec, case_of, without_file
 from runner.compare import Verdict
-from runner.diagnose import diagnose, say
+from runner.diagnose import Statement, diagnose, say
 from runner.errors import reason
 from runner.formula.derivation import Derivation
 from runner.formula.edge import Shape
 from runner.judge import manual, reference
+from runner.judge.accuracy import Accuracy
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 from runner.settings import LEVELS, Level
 
 MOST_ELEMENTS = 2**18  # of a derivative that is compared at another shape
+Tensors = Mapping[str, Tensor]
 SMALL = 16  # other shapes start from the experiment's, with no dimension larger than this
 
 
@@ -33,6 +36,25 @@ class Trial:
 
     values: Mapping[str, Any]
     gradients: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far two calls are apart, what rounding explains of it, and one unit roundoff of the truth."""
+
+    error: float
+    excused: float
+    unit: float
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether another order of a sum may have made it."""
+        return self.error <= self.excused
+
+    def told(self, wrt: str) -> Statement:
+        """Say it in unit roundoffs."""
+        unit = self.unit or math.nan
+        return say("other_bits", wrt=wrt, spread=self.error / unit, excused=self.excused / unit)
 
 
 @dataclass(frozen=True)
@@ -145,12 +167,35 @@ class Subject:
             yield outcome if outcome.holds else self._confirmed(outcome, sample, gradient)
 
     def _confirmed(self, outcome: Outcome, sample: Sample, gradient: Tensor) -> Outcome:
-        """Make the same call again: what differs from call to call is no fault of shape or value."""
+        """Make the same call again: what comes and goes is no fault of shape or value."""
         again = self.differentiate(sample.case).get(outcome.wrt)
-        if again is not None and compare.identical_bits(again, gradient):
+        if again is not None and _alike(sample, outcome.wrt, again, gradient):
             return outcome
         unstable = say("not_repeated_bits", wrt=outcome.wrt)
         return Outcome(check="repeatable", wrt=outcome.wrt, ratio=outcome.ratio, broken=unstable)
+
+    def rounding(self, case: Case, truth: Tensor, wrt: str, error: float) -> float:
+        """Return the largest error that rounding explains in a case's dtype; `error` is what there is."""
+        bound = Accuracy(case, self.derivation).bound(truth, wrt, math.inf, error)
+        return max(bound, compare.correctness_bound(compare.magnitude(truth), 0.0, case.upstream_size))
+
+    def spread(self, case: Case, wrt: str, one: Tensors, other: Tensors) -> "Spread | None":
+        """Measure how far two calls on a case are apart; None where they cannot be compared."""
+        if wrt not in other or one[wrt].shape != other[wrt].shape:
+            return None
+        truth = self.sample_of("two calls", case).truth[wrt]
+        error = compare.max_abs_error(other[wrt], one[wrt])
+        unit = compare.unit_roundoff(case.dtype) * compare.magnitude(truth)
+        return Spread(error, self.rounding(case, truth, wrt, error), unit)
+
+    def same(self, check: str, statement: str, case: Case, one: Tensors, other: Tensors) -> Iterator[Outcome]:
+        """Yield, input by input, whether two calls on a case agree; the statement is what it means if not.
+
+        Other bits that rounding explains are no matter here: `repeatable` tells them.
+        """
+        for outcome in same_bits(check, statement, one, other):
+            spread = None if outcome.holds else self.spread(case, outcome.wrt, one, other)
+            yield Outcome(check=check, wrt=outcome.wrt) if spread and spread.is_rounding else outcome
 
     def _compared(self, outcome: Outcome, sample: Sample, gradient: Tensor, exact_nan: bool) -> Outcome:
         """Fill in how near to its bound a gradient comes, and what is wrong with one that is beyond."""
@@ -169,6 +214,13 @@ class Subject:
         return dataclasses.replace(outcome, ratio=ratio, broken=broken)
 
 
+def _alike(sample: Sample, wrt: str, one: Tensor, other: Tensor) -> bool:
+    """Tell whether two calls at a sample gave the same, but for the order in which numbers were added."""
+    if compare.identical_bits(one, other):
+        return True
+    return one.shape == other.shape and sample.ratio(wrt, compare.max_abs_error(one, other)) <= 1
+
+
 def changed(case: Case, values: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names of the tensors that a call was handed, and that are not as they were."""
     for name, value in case.values.items():
@@ -181,9 +233,7 @@ def cloned(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {wrt: gradient.clone() for wrt, gradient in gradients.items()}
 
 
-def same_bits(
-    check: str, statement: str, one: Mapping[str, Tensor], other: Mapping[str, Tensor]
-) -> Iterator[Outcome]:
+def same_bits(check: str, statement: str, one: Tensors, other: Tensors) -> Iterator[Outcome]:
     """Yield, input by input, whether two calls gave the same bits; the statement is what it means if not."""
     for wrt, gradient in one.items():
         holds = wrt in other and compare.identical_bits(gradient, other[wrt])

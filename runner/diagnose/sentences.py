@@ -159,6 +159,8 @@ SENTENCES: dict[str, Words] = {
     "loses": "off by {error:.3g} u, where {excused:.3g} u are excused",
     "loses_at_zero": "off by {error:.3g} where the truth is zero and {excused:.3g} is excused",
     "not_repeated_bits": "the gradient by {wrt} has other bits at the next call",
+    "other_bits": "the gradient by {wrt} has other bits at the next call, {spread:.3g} u apart, which "
+    "the order of a sum explains (up to {excused:.3g} u)",
     "overwritten": "the gradient by {wrt} is overwritten by a later call",
     "remembered": "the gradient by {wrt} is that of an earlier call, whatever the arguments are",
     "history": "the gradient by {wrt} differs after other calls",
@@ -174,6 +176,9 @@ SENTENCES: dict[str, Words] = {
     "off_when_frozen": "the gradient by {wrt} is off by {error:.3g}",
     "not_homogeneous": "{count} elements are not {factor:g} times those of the upstream gradient itself",
     "overflows_when_scaled": "{count} elements are not finite, where {factor:g} times the gradient is",
+    "leaves_changed": "{name} is left changed by the call",
+    "seeds": "the call seeds the generator of {name}",
+    "draws_from": "the call draws from {name}, and moves those of everybody else",
     "not_visited": "{count} of {total} numbers in and around the source are not visited",
     "second_derivative": "the second derivative by {wrt} is off by {error:.3g}",
 }
