@@ -26,10 +26,12 @@ def repeated(
 ) -> Iterator[Outcome]:
     """Compare two calls on a case. Another order of a sum is a note, unless equal bits are claimed."""
     for outcome in same_bits("repeatable", "not_repeated_bits", one, other):
+        outcome = dataclasses.replace(outcome, condition=condition)
         spread = None if outcome.holds else subject.spread(case, outcome.wrt, one, other)
         if spread and spread.is_rounding and not case.formula.deterministic:
-            outcome = dataclasses.replace(outcome, broken=spread.told(outcome.wrt), verdict=None)
-        yield dataclasses.replace(outcome, condition=condition)
+            told, ratio = spread.told(outcome.wrt), spread.error / spread.excused
+            outcome = dataclasses.replace(outcome, broken=told, ratio=ratio, verdict=None)
+        yield outcome
 
 
 @check("full")

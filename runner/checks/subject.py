@@ -164,9 +164,9 @@ class Subject:
         for wrt, gradient in gradients.items():
             outcome = Outcome(check=check, wrt=wrt, **about, verdict=verdict, compared=True)
             outcome = self._compared(outcome, sample, gradient, exact_nan)
-            yield outcome if outcome.holds else self._confirmed(outcome, sample, gradient)
+            yield outcome if outcome.holds else self.confirmed(outcome, sample, gradient)
 
-    def _confirmed(self, outcome: Outcome, sample: Sample, gradient: Tensor) -> Outcome:
+    def confirmed(self, outcome: Outcome, sample: Sample, gradient: Tensor) -> Outcome:
         """Make the same call again: what comes and goes is no fault of shape or value."""
         again = self.differentiate(sample.case).get(outcome.wrt)
         if again is not None and _alike(sample, outcome.wrt, again, gradient):
@@ -204,6 +204,8 @@ class Subject:
             broken = say("mismatch", **vars(mismatch))
             return dataclasses.replace(outcome, broken=broken, verdict="invalid")
         judged = gradient if exact_nan else torch.where(truth.isfinite(), gradient, truth.to(gradient))
+        left_out = 0 if exact_nan else truth.numel() - int(truth.isfinite().sum())
+        outcome = dataclasses.replace(outcome, uncompared=left_out)
         ratio = sample.ratio(outcome.wrt, compare.max_abs_error(judged, truth))
         if ratio <= 1:
             return dataclasses.replace(outcome, ratio=ratio)

@@ -31,6 +31,19 @@ def _finding(check: str, what: Any, condition: str = "") -> str:
     return f"{check}: for {condition}: {what}" if condition else f"{check}: {what}"
 
 
+def _conditions(first: str, others: int) -> str:
+    return first + (f" and {others} other conditions" if others > 1 else " and another condition" * others)
+
+
+def _for_conditions(what: Any, first: str, others: int) -> str:
+    return f"for {_conditions(first, others)}: {what}"
+
+
+def _not_compared(count: int, first: str, others: int) -> str:
+    where = _conditions(first, others)
+    return f"{count} elements are not compared, for {where}: float64 autograd is not finite there"
+
+
 SENTENCES: dict[str, Words] = {
     "within_bound": "every element is within the bound of {bound:.3g}",
     "rounding_only": "beyond the bound by rounding errors only: {error:.3g} against {bound:.3g}",
@@ -179,6 +192,11 @@ SENTENCES: dict[str, Words] = {
     "leaves_changed": "{name} is left changed by the call",
     "seeds": "the call seeds the generator of {name}",
     "draws_from": "the call draws from {name}, and moves those of everybody else",
+    "hides_non_finite": "{count} elements that depend on it are finite",
+    "spreads_non_finite": "{count} elements are not finite that autograd leaves finite",
+    "off_elsewhere": "what it does not reach is off by {error:.3g}",
+    "not_compared": _not_compared,
+    "for_conditions": _for_conditions,
     "not_visited": "{count} of {total} numbers in and around the source are not visited",
     "second_derivative": "the second derivative by {wrt} is off by {error:.3g}",
 }
