@@ -182,8 +182,8 @@ SENTENCES: dict[str, Words] = {
     "not_linear": "g(2u - 3v) differs from 2 g(u) - 3 g(v) by {error:.3g}",
     "upstream_ignored": "the gradient by {wrt} does not depend on the upstream gradient",
     "no_second_order": "its second derivative is not judged: {reason}",
-    "second_through_apply": "differentiated twice through its own apply, it gives a second derivative "
-    "by {wrt} that is off by {error:.3g}",
+    "second_through_apply": "differentiated twice through its own apply, the gradient by {wrt} has a "
+    "derivative by {by} that is off by {error:.3g}",
     "overwritten_context": "the gradient by {wrt} changes when forward runs again before backward",
     "used_context": "the gradient by {wrt} changes when backward runs again on the same context",
     "off_when_frozen": "the gradient by {wrt} is off by {error:.3g}",
@@ -198,7 +198,12 @@ SENTENCES: dict[str, Words] = {
     "not_compared": _not_compared,
     "for_conditions": _for_conditions,
     "not_visited": "{count} of {total} numbers in and around the source are not visited",
-    "second_derivative": "the second derivative by {wrt} is off by {error:.3g}",
+    "second_off": "the derivative of the gradient by {wrt} by {by} is off by {error:.3g}",
+    "second_missing": "the gradient by {wrt} has no derivative by {by:and}",
+    "dtype_under_autocast": "under autocast it is {received}, where the input is {expected}",
+    "refuses_autocast": "under autocast it raises {reason}",
+    "loses_under_autocast": "under autocast to bfloat16 off by {error:.3g} u, where {excused:.3g} u are "
+    "excused",
 }
 
 
