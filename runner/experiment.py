@@ -17,6 +17,7 @@ from runner.judge.answer import answer
 from runner.judge.findings import weighed
 from runner.judge.judgement import Judgement
 from runner.judge.references import References
+from runner.judge.state import kept
 from runner.judge.verdict import judge
 
 
@@ -27,7 +28,7 @@ def run(spec: Spec) -> list[Judgement]:
     """
     formula = lookup(spec.formula)
     derivations = [formula.derivations[name] for name in spec.derivations]
-    with seeded(spec.seed):
+    with seeded(spec.seed), kept():
         try:
             case = case_of(spec)
             kinds = dict.fromkeys(derivation.kind for derivation in derivations)

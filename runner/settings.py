@@ -24,6 +24,7 @@ class Inputs:
     distribution: str | None = None
     scale: float = 1.0
     offset: float = 0.0
+    ids: str | None = None
     file: str | None = None
 
 

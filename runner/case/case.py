@@ -84,6 +84,10 @@ class Case:
         """Return what a user's function gives, or the plain forward where there is none."""
         return self.formula.apply(self.formula.library or self.formula.forward, inputs, self.params)
 
+    def with_inputs(self, changes: Mapping[str, Tensor]) -> "Case":
+        """Return the case with some inputs replaced."""
+        return Case(self.formula, {**self.inputs, **changes}, self.params, self.upstream)
+
     def with_upstream(self, upstream: Mapping[str, Tensor]) -> "Case":
         """Return the case with other upstream gradients, and the results of forward as they are."""
         changed = Case(self.formula, self.inputs, self.params, upstream)

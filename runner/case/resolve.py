@@ -12,7 +12,14 @@ from runner.case.spec import DTYPES, DTypeName, Spec
 from runner.compare import VERDICTS
 from runner.errors import UserError, reason, unknown
 from runner.formula import Example, Formula, lookup
-from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM, DISTRIBUTIONS, UPSTREAMS
+from runner.formula.draw import (
+    DEFAULT_DISTRIBUTION,
+    DEFAULT_IDS,
+    DEFAULT_UPSTREAM,
+    DISTRIBUTIONS,
+    IDS,
+    UPSTREAMS,
+)
 from runner.formula.plugins import load
 from runner.formula.signature import signature
 from runner.settings import LEVELS, PRECISIONS, Config, Level, Precision
@@ -36,6 +43,7 @@ def resolve(config: Config, experiment: str = "") -> Spec:
     _choice("inputs.distribution", distribution, DISTRIBUTIONS)
     precision = config.precision or formula.precision
     _choice("precision", precision, PRECISIONS)
+    _choice("inputs.ids", config.inputs.ids or DEFAULT_IDS, IDS)
     _choice("check.level", config.check.level, LEVELS)
     _choice("fail_on", config.fail_on, VERDICTS)
     _available(config.device, here=not config.cluster)

@@ -51,12 +51,13 @@ class Spec:
 
     @property
     def distribution(self) -> str:
-        """Where inputs come from, in one word, as `normal*2+100` or `file:dump.npz`."""
+        """Where inputs come from, as `normal*2+100`, `uniform ids=zipf` or `file:dump.npz`."""
         if self.inputs.file:
             return f"file:{Path(self.inputs.file).name}"
         scale = f"*{self.inputs.scale:g}" if self.inputs.scale != 1 else ""
         offset = f"{self.inputs.offset:+g}" if self.inputs.offset else ""
-        return f"{self.inputs.distribution}{scale}{offset}"
+        ids = f" ids={self.inputs.ids}" if self.inputs.ids else ""
+        return f"{self.inputs.distribution}{scale}{offset}{ids}"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -89,8 +90,14 @@ def _hashed(letter: str, text: str) -> str:
     return letter + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+LATER = {"ids"}
+"""Settings that old ledgers do not know; where one is not set, points keep their hash."""
+
+
 def _plain(value: Any) -> Any:
-    return vars(value) if dataclasses.is_dataclass(value) else str(value)
+    if not dataclasses.is_dataclass(value):
+        return str(value)
+    return {name: part for name, part in vars(value).items() if name not in LATER or part is not None}
 
 
 def case_of(spec: Spec) -> Case:

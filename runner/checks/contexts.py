@@ -9,13 +9,14 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.case.spec import case_of
-from runner.checks.subject import Subject, check, same_bits
+from runner.checks.subject import Subject, check, cloned
 from runner.compare import max_abs_error, mismatch
 from runner.diagnose import Statement, say
 from runner.errors import reason
 from runner.judge.judgement import Outcome
 from runner.judge.manual import result_of
 from runner.judge.sample import Sample
+from runner.judge.state import kept
 
 MOST_FROZEN = 8  # patterns of inputs that need no gradient
 
@@ -27,13 +28,13 @@ def contexts(subject: Subject) -> Iterator[Outcome]:
         return
     derivation = subject.derivation
     one, other = (case_of(subject.small(seed=subject.spec.seed + i)) for i in range(2))
-    alone = result_of(one, derivation, derivation.bound(one.values, one.inputs))
-    first = derivation.bound(one.values, one.inputs)
-    derivation.bound(other.values, other.inputs)
-    live = result_of(one, derivation, first)
-    yield from same_bits("live_contexts", "overwritten_context", alone, live)
-    again = result_of(one, derivation, first)
-    yield from same_bits("backward_twice", "used_context", alone, again)
+    with kept():
+        alone = cloned(result_of(one, derivation, derivation.bound(one.values, one.inputs)))
+        first = derivation.bound(one.values, one.inputs)
+        derivation.bound(other.values, other.inputs)
+        live, again = (cloned(result_of(one, derivation, first)) for _ in range(2))
+    yield from subject.same("live_contexts", "overwritten_context", one, alone, live)
+    yield from subject.same("backward_twice", "used_context", one, alone, again)
 
 
 @check("full")

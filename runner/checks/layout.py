@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from runner.case.case import Case
-from runner.case.inputs import sampled_names
 from runner.case.spec import case_of
 from runner.checks.subject import Subject, check
 from runner.judge.judgement import Outcome
@@ -71,10 +70,9 @@ def _changes(case: Case) -> Iterator[tuple[str, Change]]:
 
 
 def _samples(subject: Subject) -> Iterator[Sample]:
-    spec = subject.small()
-    case = case_of(spec)
+    case = case_of(subject.small())
     plain = subject.sample_of("contiguous tensors", case)
-    drawn = {*case.differentiable} - sampled_names(case.formula, spec.shape, spec.params)
+    drawn = {*case.differentiable} & {*subject.free}
     for name, change in _changes(case):
         inputs = _changed(case, change, {*case.inputs}, {})
         if _accepts(inputs):

@@ -15,7 +15,6 @@ from runner.checks.subject import Subject, check
 from runner.diagnose import Statement, say
 from runner.errors import reason
 from runner.judge import reference
-from runner.judge.accuracy import Accuracy
 from runner.judge.judgement import Outcome
 from runner.judge.noise import rounding_of_autograd
 from runner.record import spelled
@@ -23,6 +22,7 @@ from runner.record import spelled
 LARGER = 16  # times the small shape, where sums are long enough to show how they are kept
 VARIATIONS = ((1.0, 0.0), (1e-4, 0.0), (8.0, 0.0), (300.0, 0.0), (1.0, 1000.0))  # scale, offset
 MOST_ELEMENTS = 2**16
+SHRINKS = 1000  # times, at least, that a stronger dtype makes of a loss; rounding shrinks 2^13-fold or more
 
 Gradients = Mapping[str, Tensor]
 
@@ -68,11 +68,31 @@ def precision(subject: Subject) -> Iterator[Outcome]:
         gradients = subject.differentiate(case)
         for wrt, gradient in gradients.items():
             if not compare.mismatch(gradient, of_autograd[wrt]):
-                yield dataclasses.replace(
-                    _loss(subject, case, gradient, of_autograd[wrt], truth[wrt], wrt),
-                    wrt=wrt,
-                    condition=condition,
-                )
+                lost = _loss(subject, case, gradient, of_autograd[wrt], truth[wrt], wrt)
+                lost = dataclasses.replace(lost, wrt=wrt, condition=condition)
+                yield lost if lost.holds else _confirmed(subject, case, gradient, truth[wrt], lost)
+
+
+def _confirmed(subject: Subject, case: Case, gradient: Tensor, truth: Tensor, lost: Outcome) -> Outcome:
+    """Judge a loss again in the strongest dtype: what does not shrink there is no rounding."""
+    stronger = case.to(case.device, getattr(torch, subject.strongest))
+    if stronger.dtype == case.dtype:
+        return lost
+    sample = subject.sample_of(lost.condition, stronger)
+    again = subject.differentiate(stronger).get(lost.wrt)
+    if again is None or compare.mismatch(again, truth.to(again)):
+        return lost
+    before, after = _error(gradient, truth), _error(again, truth)
+    if sample.ratio(lost.wrt, after) <= 1 or SHRINKS * after < before:
+        return lost
+    outcomes = subject.compare(sample, "precision")
+    return next((outcome for outcome in outcomes if outcome.wrt == lost.wrt), lost)
+
+
+def _error(gradient: Tensor, truth: Tensor) -> float:
+    """Return the largest error where the truth is finite; that of zero where the gradient is not finite."""
+    error = compare.max_abs_error(torch.where(truth.isfinite(), gradient.to(truth), truth), truth)
+    return error if math.isfinite(error) else compare.magnitude(truth)
 
 
 def _loss(
@@ -90,8 +110,7 @@ def _loss(
         lost = say("not_finite", count=errors.nonfinite) if possible and fits else None
         return dataclasses.replace(fine, broken=lost)
     autograd_error = compare.max_abs_error(of_autograd, truth)
-    bound = Accuracy(case, subject.derivation).bound(truth, wrt, math.inf, errors.max_abs)
-    bound = max(bound, compare.correctness_bound(errors.size, 0.0, case.upstream_size))
+    bound = subject.rounding(case, truth, wrt, errors.max_abs)
     if math.isfinite(autograd_error):
         bound = max(bound, 4 * autograd_error)
     if subject.derivation.kind.order > 1 or errors.max_abs <= bound:

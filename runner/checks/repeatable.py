@@ -7,7 +7,7 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.case.spec import case_of
-from runner.checks.subject import Subject, check, cloned, same_bits
+from runner.checks.subject import Subject, Tensors, check, cloned, same_bits
 from runner.judge import manual
 from runner.judge.judgement import Outcome
 
@@ -17,8 +17,21 @@ NAME = "independent_of_history"
 
 @check("quick")
 def repeatable(subject: Subject) -> Iterator[Outcome]:
-    """Two calls give the same bits."""
-    yield from same_bits("repeatable", "not_repeated_bits", subject.gradients, subject.trial.gradients)
+    """Two calls give the same bits, or what another order of a sum makes of them."""
+    yield from repeated(subject, subject.case, subject.gradients, subject.trial.gradients)
+
+
+def repeated(
+    subject: Subject, case: Case, one: Tensors, other: Tensors, condition: str = ""
+) -> Iterator[Outcome]:
+    """Compare two calls on a case. Another order of a sum is a note, unless equal bits are claimed."""
+    for outcome in same_bits("repeatable", "not_repeated_bits", one, other):
+        outcome = dataclasses.replace(outcome, condition=condition)
+        spread = None if outcome.holds else subject.spread(case, outcome.wrt, one, other)
+        if spread and spread.is_rounding and not case.formula.deterministic:
+            told, ratio = spread.told(outcome.wrt), spread.error / spread.excused
+            outcome = dataclasses.replace(outcome, broken=told, ratio=ratio, verdict=None)
+        yield outcome
 
 
 @check("full")
@@ -33,10 +46,10 @@ def independent_of_history(subject: Subject) -> Iterator[Outcome]:
     yield from subject.compare(sample, NAME, verdict="invalid")
     yield from same_bits(NAME, "overwritten", kept, first)
     for _ in range(TIMES):
-        yield from same_bits(NAME, "history", kept, subject.differentiate(case))
+        yield from subject.same(NAME, "history", case, kept, subject.differentiate(case))
     fresh, reused = _at_the_same_address(subject, case, other)
-    yield from same_bits(NAME, "address", kept, fresh)
-    yield from same_bits(NAME, "stale", of_other, reused)
+    yield from subject.same(NAME, "address", case, kept, fresh)
+    yield from subject.same(NAME, "stale", other, of_other, reused)
 
 
 def _at_the_same_address(

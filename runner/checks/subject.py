@@ -12,20 +12,23 @@ from torch import Tensor
 
 from runner import compare
 from runner.case.case import Case
+from runner.case.inputs import sampled_names
 from runner.case.spec import Spec, case_of, without_file
 from runner.compare import Verdict
-from runner.diagnose import diagnose, say
+from runner.diagnose import Statement, diagnose, say
 from runner.errors import reason
 from runner.formula.derivation import Derivation
 from runner.formula.edge import Shape
 from runner.formula.raw_backward import ForwardDiffersError
 from runner.judge import manual, reference
+from runner.judge.accuracy import Accuracy
 from runner.judge.judgement import Outcome
 from runner.judge.noise import widened
 from runner.judge.sample import Sample
 from runner.settings import LEVELS, Level
 
 MOST_ELEMENTS = 2**18  # of a derivative that is compared at another shape
+Tensors = Mapping[str, Tensor]
 SMALL = 16  # other shapes start from the experiment's, with no dimension larger than this
 
 
@@ -35,6 +38,25 @@ class Trial:
 
     values: Mapping[str, Any]
     gradients: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far two calls are apart, what rounding explains of it, and one unit roundoff of the truth."""
+
+    error: float
+    excused: float
+    unit: float
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether another order of a sum may have made it."""
+        return self.error <= self.excused
+
+    def told(self, wrt: str) -> Statement:
+        """Say it in unit roundoffs."""
+        unit = self.unit or math.nan
+        return say("other_bits", wrt=wrt, spread=self.error / unit, excused=self.excused / unit)
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,24 @@ class Subject:
         """Call the derivation on copies of a case's tensors."""
         return manual.gradients(case, self.derivation)
 
+    @cached_property
+    def sampled(self) -> set[str]:
+        """The inputs that the formula draws itself, whose values are not free: masks, labels, matrices."""
+        spec = self.small()
+        return sampled_names(self.case.formula, spec.shape, spec.params)
+
+    @property
+    def has_integers(self) -> bool:
+        """Whether there are labels, or ids that choose a row."""
+        dtypes = {value.dtype for value in self.case.inputs.values()}
+        return any(not dtype.is_floating_point and dtype != torch.bool for dtype in dtypes)
+
+    @cached_property
+    def free(self) -> list[str]:
+        """The floating inputs that may have any value."""
+        inputs = self.case.inputs.items()
+        return [name for name, v in inputs if v.is_floating_point() and name not in self.sampled]
+
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Make something for the first derivation of this kind that asks, and keep it for the others."""
         key = f"{name}, {self.strongest}, {self.derivation.kind.name}"
@@ -88,9 +128,17 @@ class Subject:
         """Draw a case and its truth; None where forward cannot be evaluated, or the truth is too large."""
         try:
             case = case_of(spec)
-            if self.derivation.kind.order > 1 and case.terms**self.derivation.kind.order > MOST_ELEMENTS:
-                return None
-            return dataclasses.replace(self.sample_of(condition, case, kink=kink), shape=shape)
+        except Exception:  # what forward refuses is no fault of the derivation
+            return None
+        if self.derivation.kind.order > 1 and case.terms**self.derivation.kind.order > MOST_ELEMENTS:
+            return None
+        sample = self.sample_at(condition, case, kink=kink)
+        return sample and dataclasses.replace(sample, shape=shape)
+
+    def sample_at(self, condition: str, case: Case, *, kink: bool = False) -> Sample | None:
+        """Compute the truth of a case; None where forward cannot be evaluated."""
+        try:
+            return self.sample_of(condition, case, kink=kink)
         except Exception:  # what forward refuses is no fault of the derivation
             return None
 
@@ -122,15 +170,38 @@ class Subject:
         for wrt, gradient in gradients.items():
             outcome = Outcome(check=check, wrt=wrt, **about, verdict=verdict, compared=True)
             outcome = self._compared(outcome, sample, gradient, exact_nan)
-            yield outcome if outcome.holds else self._confirmed(outcome, sample, gradient)
+            yield outcome if outcome.holds else self.confirmed(outcome, sample, gradient)
 
-    def _confirmed(self, outcome: Outcome, sample: Sample, gradient: Tensor) -> Outcome:
-        """Make the same call again: what differs from call to call is no fault of shape or value."""
+    def confirmed(self, outcome: Outcome, sample: Sample, gradient: Tensor) -> Outcome:
+        """Make the same call again: what comes and goes is no fault of shape or value."""
         again = self.differentiate(sample.case).get(outcome.wrt)
-        if again is not None and compare.identical_bits(again, gradient):
+        if again is not None and _alike(sample, outcome.wrt, again, gradient):
             return outcome
         unstable = say("not_repeated_bits", wrt=outcome.wrt)
         return Outcome(check="repeatable", wrt=outcome.wrt, ratio=outcome.ratio, broken=unstable)
+
+    def rounding(self, case: Case, truth: Tensor, wrt: str, error: float) -> float:
+        """Return the largest error that rounding explains in a case's dtype; `error` is what there is."""
+        bound = Accuracy(case, self.derivation).bound(truth, wrt, math.inf, error)
+        return max(bound, compare.correctness_bound(compare.magnitude(truth), 0.0, case.upstream_size))
+
+    def spread(self, case: Case, wrt: str, one: Tensors, other: Tensors) -> "Spread | None":
+        """Measure how far two calls on a case are apart; None where they cannot be compared."""
+        if wrt not in other or one[wrt].shape != other[wrt].shape:
+            return None
+        truth = self.sample_of("two calls", case).truth[wrt]
+        error = compare.max_abs_error(other[wrt], one[wrt])
+        unit = compare.unit_roundoff(case.dtype) * compare.magnitude(truth)
+        return Spread(error, self.rounding(case, truth, wrt, error), unit)
+
+    def same(self, check: str, statement: str, case: Case, one: Tensors, other: Tensors) -> Iterator[Outcome]:
+        """Yield, input by input, whether two calls on a case agree; the statement is what it means if not.
+
+        Other bits that rounding explains are no matter here: `repeatable` tells them.
+        """
+        for outcome in same_bits(check, statement, one, other):
+            spread = None if outcome.holds else self.spread(case, outcome.wrt, one, other)
+            yield Outcome(check=check, wrt=outcome.wrt) if spread and spread.is_rounding else outcome
 
     def _compared(self, outcome: Outcome, sample: Sample, gradient: Tensor, exact_nan: bool) -> Outcome:
         """Fill in how near to its bound a gradient comes, and what is wrong with one that is beyond."""
@@ -139,6 +210,8 @@ class Subject:
             broken = say("mismatch", **vars(mismatch))
             return dataclasses.replace(outcome, broken=broken, verdict="invalid")
         judged = gradient if exact_nan else torch.where(truth.isfinite(), gradient, truth.to(gradient))
+        left_out = 0 if exact_nan else truth.numel() - int(truth.isfinite().sum())
+        outcome = dataclasses.replace(outcome, uncompared=left_out)
         error = compare.max_abs_error(judged, truth)
         ratio = sample.ratio(outcome.wrt, error)
         if 1 < ratio < math.inf:
@@ -150,6 +223,13 @@ class Subject:
         value, bound = case.inputs[outcome.wrt], sample.bound(outcome.wrt)
         broken = diagnose(judged, truth, bound, value=value, upstream=upstream, **names)
         return dataclasses.replace(outcome, ratio=ratio, broken=broken)
+
+
+def _alike(sample: Sample, wrt: str, one: Tensor, other: Tensor) -> bool:
+    """Tell whether two calls at a sample gave the same, but for the order in which numbers were added."""
+    if compare.identical_bits(one, other):
+        return True
+    return one.shape == other.shape and sample.ratio(wrt, compare.max_abs_error(one, other)) <= 1
 
 
 def changed(case: Case, values: Mapping[str, Any]) -> Iterator[str]:
@@ -164,9 +244,7 @@ def cloned(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {wrt: gradient.clone() for wrt, gradient in gradients.items()}
 
 
-def same_bits(
-    check: str, statement: str, one: Mapping[str, Tensor], other: Mapping[str, Tensor]
-) -> Iterator[Outcome]:
+def same_bits(check: str, statement: str, one: Tensors, other: Tensors) -> Iterator[Outcome]:
     """Yield, input by input, whether two calls gave the same bits; the statement is what it means if not."""
     for wrt, gradient in one.items():
         holds = wrt in other and compare.identical_bits(gradient, other[wrt])

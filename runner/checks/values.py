@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from runner.case.spec import case_of, edge_case
+from runner.case.spec import edge_case
+from runner.checks.generic import with_all_digits
 from runner.checks.subject import Subject, check
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
@@ -21,6 +22,7 @@ REGIMES = {
 }
 """Distributions, and how they are called in a sentence."""
 
+ALL_DIGITS = "numbers of more digits than float32 has"
 KINKS = {"zeros", "ties", "half_zeros"}
 
 
@@ -43,17 +45,8 @@ def _samples(subject: Subject) -> Iterator[Sample]:
         settings = {"distribution": regime, "scale": 1.0, "offset": 0.0}
         if sample := subject.sample(name, subject.small(inputs=settings), kink=regime in KINKS):
             yield sample
-    if sample := _with_all_digits(subject):
+    if sample := subject.sample_at(ALL_DIGITS, with_all_digits(subject.small())):
         yield sample
-
-
-def _with_all_digits(subject: Subject) -> Sample | None:
-    """Divide by 3: inputs are drawn in float32, so what a float32 step inside loses would not show."""
-    case = case_of(subject.small()).map(lambda tensor: tensor / 3)
-    try:
-        return subject.sample_of("numbers of more digits than float32 has", case)
-    except Exception:  # what forward refuses is no fault of the derivation
-        return None
 
 
 def _edges(subject: Subject) -> Iterator[Sample]:

@@ -31,6 +31,19 @@ def _finding(check: str, what: Any, condition: str = "") -> str:
     return f"{check}: for {condition}: {what}" if condition else f"{check}: {what}"
 
 
+def _conditions(first: str, others: int) -> str:
+    return first + (f" and {others} other conditions" if others > 1 else " and another condition" * others)
+
+
+def _for_conditions(what: Any, first: str, others: int) -> str:
+    return f"for {_conditions(first, others)}: {what}"
+
+
+def _not_compared(count: int, first: str, others: int) -> str:
+    where = _conditions(first, others)
+    return f"{count} elements are not compared, for {where}: float64 autograd is not finite there"
+
+
 SENTENCES: dict[str, Words] = {
     "within_bound": "every element is within the bound of {bound:.3g}",
     "rounding_only": "beyond the bound by rounding errors only: {error:.3g} against {bound:.3g}",
@@ -166,6 +179,8 @@ SENTENCES: dict[str, Words] = {
     "loses": "off by {error:.3g} u, where {excused:.3g} u are excused",
     "loses_at_zero": "off by {error:.3g} where the truth is zero and {excused:.3g} is excused",
     "not_repeated_bits": "the gradient by {wrt} has other bits at the next call",
+    "other_bits": "the gradient by {wrt} has other bits at the next call, {spread:.3g} u apart, which "
+    "the order of a sum explains (up to {excused:.3g} u)",
     "overwritten": "the gradient by {wrt} is overwritten by a later call",
     "remembered": "the gradient by {wrt} is that of an earlier call, whatever the arguments are",
     "history": "the gradient by {wrt} differs after other calls",
@@ -174,14 +189,28 @@ SENTENCES: dict[str, Words] = {
     "not_linear": "g(2u - 3v) differs from 2 g(u) - 3 g(v) by {error:.3g}",
     "upstream_ignored": "the gradient by {wrt} does not depend on the upstream gradient",
     "no_second_order": "its second derivative is not judged: {reason}",
-    "second_through_apply": "differentiated twice through its own apply, it gives a second derivative "
-    "by {wrt} that is off by {error:.3g}",
+    "second_through_apply": "differentiated twice through its own apply, the gradient by {wrt} has a "
+    "derivative by {by} that is off by {error:.3g}",
     "overwritten_context": "the gradient by {wrt} changes when forward runs again before backward",
     "used_context": "the gradient by {wrt} changes when backward runs again on the same context",
     "off_when_frozen": "the gradient by {wrt} is off by {error:.3g}",
     "not_homogeneous": "{count} elements are not {factor:g} times those of the upstream gradient itself",
     "overflows_when_scaled": "{count} elements are not finite, where {factor:g} times the gradient is",
-    "second_derivative": "the second derivative by {wrt} is off by {error:.3g}",
+    "leaves_changed": "{name} is left changed by the call",
+    "seeds": "the call seeds the generator of {name}",
+    "draws_from": "the call draws from {name}, and moves those of everybody else",
+    "hides_non_finite": "{count} elements that depend on it are finite",
+    "spreads_non_finite": "{count} elements are not finite that autograd leaves finite",
+    "off_elsewhere": "what it does not reach is off by {error:.3g}",
+    "not_compared": _not_compared,
+    "for_conditions": _for_conditions,
+    "not_visited": "{count} of {total} numbers in and around the source are not visited",
+    "second_off": "the derivative of the gradient by {wrt} by {by} is off by {error:.3g}",
+    "second_missing": "the gradient by {wrt} has no derivative by {by:and}",
+    "dtype_under_autocast": "under autocast it is {received}, where the input is {expected}",
+    "refuses_autocast": "under autocast it raises {reason}",
+    "loses_under_autocast": "under autocast to bfloat16 off by {error:.3g} u, where {excused:.3g} u are "
+    "excused",
 }
 
 

@@ -40,12 +40,28 @@ class Draw:
         return drawn * std + mean
 
     def integers(self, size: Size, low: int, high: int) -> Tensor:
-        """Draw int64 from [low, high)."""
-        return torch.randint(low, high, tuple(size), generator=self._generator, device=PLACE)
+        """Draw int64 from [low, high), distributed as `inputs.ids` says."""
+        return IDS[self._settings.ids or DEFAULT_IDS](self, size, low, high)
 
     def boolean(self, size: Size, probability: float = 0.5) -> Tensor:
         """Draw a mask that is True with the given probability."""
         return self._rand(size) < probability
+
+    def _integers(self, size: Size, low: int, high: int) -> Tensor:
+        return torch.randint(low, high, tuple(size), generator=self._generator, device=PLACE)
+
+    def _zipf(self, size: Size, low: int, high: int) -> Tensor:
+        """Draw the k-th number of the range with a probability of 1/k, as the k-th most frequent word."""
+        ranks = torch.arange(1, high - low + 1, dtype=torch.float64, device=PLACE)
+        below = ranks.reciprocal().cumsum(0)
+        drawn = torch.searchsorted(below, self._rand(size).double() * below[-1:], right=True)
+        return low + drawn.clamp(max=high - low - 1)
+
+    def _one_row(self, size: Size, low: int, high: int) -> Tensor:
+        return self._integers((1,), low, high).expand(tuple(size)).clone()
+
+    def _sorted(self, size: Size, low: int, high: int) -> Tensor:
+        return self._integers(size, low, high).flatten().sort().values.view(tuple(size))
 
     def _rand(self, size: Size) -> Tensor:
         return torch.rand(tuple(size), generator=self._generator, dtype=FLOAT, device=PLACE)
@@ -55,7 +71,7 @@ DISTRIBUTIONS: dict[str, Callable[[Draw, Size], Tensor]] = {
     "uniform": Draw.uniform,
     "normal": Draw.normal,
     "zeros": lambda rng, size: torch.zeros(tuple(size), dtype=FLOAT, device=PLACE),
-    "ties": lambda rng, size: rng.integers(size, -1, 2).to(FLOAT),
+    "ties": lambda rng, size: rng._integers(size, -1, 2).to(FLOAT),
     "half_zeros": lambda rng, size: rng.normal(size) * rng.boolean(size),
     "negative": lambda rng, size: -rng.normal(size).abs(),
     "tiny": lambda rng, size: rng.normal(size, std=1e-20),
@@ -64,8 +80,16 @@ DISTRIBUTIONS: dict[str, Callable[[Draw, Size], Tensor]] = {
     "huge": lambda rng, size: rng.normal(size, std=1e5),
     "offset": lambda rng, size: rng.normal(size, mean=10.0),
 }
+IDS: dict[str, Callable[[Draw, Size, int, int], Tensor]] = {
+    "uniform": Draw._integers,
+    "zipf": Draw._zipf,
+    "one_row": Draw._one_row,
+    "sorted": Draw._sorted,
+}
+"""Distributions of integers: labels, and ids that choose a row."""
 UPSTREAMS: dict[str, Callable[[Draw, Size], Tensor]] = {
     "ones": lambda rng, size: torch.ones(tuple(size), dtype=FLOAT, device=PLACE),
     "normal": Draw.normal,
 }
 DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM = "uniform", "ones"  # those of the notebook that handgrad began with
+DEFAULT_IDS = "uniform"

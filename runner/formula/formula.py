@@ -23,8 +23,9 @@ class Formula:
 
     `outputs` and `saved` name what `forward` returns. `constants` are floating inputs that are held
     fixed; `detached` those of which forward stops part of the gradient on purpose, so that finite
-    differences say nothing about them. `edges` are degenerate cases by name, `example` is the experiment
-    that is run where none is described. `statement` is the file's docstring.
+    differences say nothing about them. `deterministic` claims the same bits at every call, where another
+    order of a sum would be legal. `edges` are degenerate cases by name, `example` is the experiment that is
+    run where none is described. `statement` is the file's docstring.
 
     What an author may state beside: `precision`, in which correctness is decided; `tolerance`, a relative
     error that is right in float64, as of a solver that stops; `recomputes`, that derivations call autograd
@@ -41,6 +42,7 @@ class Formula:
     saved: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
     detached: tuple[str, ...] = ()
+    deterministic: bool = False
     edges: Mapping[str, Edge] = field(default_factory=dict)
     example: Example | None = None
     precision: Precision = "float64"

@@ -93,15 +93,21 @@ class RawBackward:
         The tensors are used as they are, so that they may be leaves. Raises what PyTorch does for a
         Function that cannot be differentiated twice.
         """
-        given = {n: values[n] if n in values else self._optional[n] for n in self._arguments}
-        wrt = {n: v for n, v in given.items() if isinstance(v, Tensor) and v.requires_grad}
+        given = (values[name] for name in self._arguments if name in values)
+        wrt = [value for value in given if isinstance(value, Tensor) and value.requires_grad]
+        names = [name for name in self._arguments if any(values.get(name) is value for value in wrt)]
         with torch.enable_grad():
-            outputs = self._applied(given.values())[: len(self._outputs)]
             upstream = [values[f"grad_{output}"] for output in self._outputs]
             gradients = torch.autograd.grad(
-                outputs, [*wrt.values()], upstream, create_graph=True, materialize_grads=True
+                [*self.applied(values).values()], wrt, upstream, create_graph=True, materialize_grads=True
             )
-        return dict(zip(wrt, gradients, strict=True))
+        return dict(zip(names, gradients, strict=True))
+
+    def applied(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return what the Function's own `apply` makes of the tensors as they are, by output."""
+        given = [values[name] if name in values else self._optional[name] for name in self._arguments]
+        with torch.enable_grad():
+            return dict(zip(self._outputs, self._applied(given), strict=False))
 
     def _argument(self, name: str, values: Mapping[str, Any], fixed: Collection[str]) -> Any:
         """Return a hyper-parameter as it is, and a tensor as a leaf, or as the copy of one."""

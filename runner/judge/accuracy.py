@@ -13,7 +13,7 @@ from runner import compare
 from runner.case.case import Case
 from runner.formula.derivation import Derivation
 from runner.judge import manual, reference
-from runner.judge.rounding import DRAWS, UNIT, Nudge
+from runner.judge.rounding import DRAWS, UNIT, Nudge, is_steady
 
 FORWARD = 4
 """Times the forward's own relative error: a gradient is no more accurate than the results that it uses."""
@@ -60,7 +60,10 @@ class Accuracy:
     def _stored(self, wrt: str) -> float:
         """Return how far a derivation moves in float64 for what forward hands on, as its dtype holds it."""
         try:
-            plain, dtypes = manual.gradients(self.exact, self.derivation)[wrt].clone(), self._kept()
+            plain = manual.gradients(self.exact, self.derivation)[wrt].clone()
+            if not is_steady(plain, manual.gradients(self.exact, self.derivation)[wrt]):
+                return 0.0
+            dtypes = self._kept()
             moved = [self._rounded_otherwise(seed, dtypes)[wrt] for seed in range(DRAWS)]
             moved.append(self._on(lambda name, right: self.case.results[name].to(right))[wrt])
         except Exception:  # a kernel of one dtype has no such measurement

@@ -36,9 +36,18 @@ def _weighed(judgement: Judgement, outcomes: Iterable[Outcome]) -> Judgement:
         failed=(*dict.fromkeys([*judgement.failed, *(outcome.check for outcome in broken)]),),
         findings=(*_kept(broken),),
         checked=(*_traces(mine),),
-        notes=_once([*judgement.notes, *notes]),
+        notes=_once([*judgement.notes, *notes, *_uncompared(mine)]),
         diagnosis=_diagnosis(judgement, mine, broken),
     )
+
+
+def _uncompared(outcomes: Iterable[Outcome]) -> Iterable[Statement]:
+    """Say of how many elements nothing is known, as float64 autograd gives no number there."""
+    looks = [outcome for outcome in outcomes if outcome.uncompared]
+    if looks:
+        conditions = dict.fromkeys(outcome.condition for outcome in looks)
+        count = sum(outcome.uncompared for outcome in looks)
+        yield say("not_compared", count=count, first=next(iter(conditions)), others=len(conditions) - 1)
 
 
 def _follows(judgement: Judgement, outcome: Outcome) -> bool:

@@ -21,7 +21,8 @@ class Outcome:
 
     `ratio` is the error over its bound. `broken` says what does not hold, and `verdict` what that makes of
     the gradient: nothing where it is legal but worth knowing. `compared` with a truth, a gradient that is
-    wrong at its own point fails everywhere, which tells nothing more.
+    wrong at its own point fails everywhere, which tells nothing more. `uncompared` counts the elements
+    that were left out, as their truth is not finite.
     """
 
     check: str
@@ -32,6 +33,7 @@ class Outcome:
     broken: Statement | None = None
     verdict: Verdict | None = "invalid"
     compared: bool = False
+    uncompared: int = 0
 
     @property
     def holds(self) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor
 from runner.case.case import Case
 from runner.errors import FormulaError, unknown
 from runner.formula.derivation import Derivation
+from runner.judge.state import kept
 
 
 class AutogradUsedError(FormulaError):
@@ -29,8 +30,9 @@ def gradients(case: Case, derivation: Derivation) -> dict[str, Tensor]:
 def call(case: Case, derivation: Derivation, values: Mapping[str, Any]) -> dict[str, Tensor]:
     """Call a derivation on the values given, and check the names that it returns."""
     who = f"{case.formula.name}: {derivation.name}"
-    bound = derivation.bound(values, case.inputs)  # before autograd is barred: a Function records its forward
-    by_input = result_of(case, derivation, bound)
+    with kept():
+        bound = derivation.bound(values, case.inputs)  # a Function may record its forward
+        by_input = result_of(case, derivation, bound)
     for wrt in by_input:
         if wrt not in case.differentiable:
             raise FormulaError(f"{who}: {unknown('gradient', wrt, case.differentiable)}")

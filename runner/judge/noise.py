@@ -12,7 +12,7 @@ from runner.case.case import Case
 from runner.formula.derivation import Derivation
 from runner.formula.kind import Kind
 from runner.judge import manual, reference
-from runner.judge.rounding import DRAWS, Nudge
+from runner.judge.rounding import DRAWS, Nudge, is_steady
 
 LARGER = 2
 """Times the largest of four draws, beyond which one of normally distributed errors lies in 1 of 500."""
@@ -51,11 +51,13 @@ def rounding_of_autograd(case: Case, kind: Kind, wrt: str) -> float:
 def _movement(derivative: Callable[[], Tensor], case: Case) -> float:
     roundoff, moved = compare.unit_roundoff(case.dtype), 0.0
     try:
-        plain = derivative().double()
+        plain = derivative().clone()
+        if not is_steady(plain, derivative()):
+            return 0.0
         for seed in range(DRAWS):
             with _RoundedOtherwise(Nudge(seed), roundoff):
                 other = derivative()
-            moved = max(moved, compare.magnitude(other.double() - plain))
+            moved = max(moved, compare.magnitude(other.double() - plain.double()))
     except Exception:  # then there is nothing to excuse it with
         return 0.0
     return moved

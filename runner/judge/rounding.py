@@ -3,9 +3,17 @@
 import torch
 from torch import Tensor
 
+from runner import compare
+
 UNIT = 2.0**-53  # float64's unit roundoff
 DRAWS = 4
 """Of random signs, of which the largest effect counts."""
+
+
+def is_steady(one: Tensor, other: Tensor) -> bool:
+    """Tell whether two calls agree but for the order of sums, so that what moves is not chance."""
+    allowed = compare.accuracy_bound(compare.magnitude(one), one.dtype, 1, 0.0)
+    return compare.max_abs_error(one, other) <= allowed
 
 
 class Nudge:

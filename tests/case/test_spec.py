@@ -130,6 +130,7 @@ def test_a_change_of_settings_changes_the_key(planted: Spec) -> None:
         (Inputs("normal", offset=100.0), "normal+100"),
         (Inputs("ties", scale=0.5, offset=-1.5), "ties*0.5-1.5"),
         (Inputs("zeros", scale=0.0), "zeros*0"),
+        (Inputs("normal", scale=2.0, ids="zipf"), "normal*2 ids=zipf"),
         (Inputs("normal", scale=2.0, file="a/folder/dump.npz"), "file:dump.npz"),
     ],
 )

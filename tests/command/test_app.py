@@ -111,6 +111,7 @@ BAD = [
     ("experiment=mse device=cpu:1", "only cuda takes an index"),
     ("experiment=mse upstream=one", "unknown upstream 'one'; did you mean 'ones'?"),
     ("experiment=mse inputs.distribution=unifrm", "did you mean 'uniform'?"),
+    ("experiment=embedding inputs.ids=zpif", "unknown inputs.ids 'zpif'; did you mean 'zipf'?"),
     ("experiment=mse fail_on=rong", "unknown fail_on 'rong'; did you mean 'wrong'?"),
     ("experiment=mse timing=fast", "unknown timing 'fast'. There is: full, off, quick."),
     ("experiment=mse timing.rounds=-1", "timing.rounds=-1: must be an integer >= 0"),

@@ -113,7 +113,8 @@ def test_a_derivation_may_run_forward_again_where_that_is_stated(plant: Plant, s
     assert ("may call autograd, as the formula states" if stated else "recomputes=True") in said
 
 
-def test_a_foreign_function_is_measured_unless_more_is_asked(plant: Plant) -> None:
+@pytest.mark.usefixtures("own_formulas")
+def test_a_foreign_function_is_measured_unless_more_is_asked() -> None:
     class Narrow(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: Tensor) -> Tensor:

@@ -1,0 +1,132 @@
+"""A number that is not finite goes where it must, and nowhere else."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isnan, nan
+
+import torch
+from torch import Tensor
+
+from runner.case.case import Case
+from runner.checks.generic import with_all_digits
+from runner.checks.subject import Subject, check
+from runner.compare import max_abs_error, mismatch
+from runner.diagnose import say
+from runner.errors import reason
+from runner.judge.judgement import Outcome
+from runner.judge.sample import Sample
+
+VALUES = (nan, inf, -inf)
+SAME = 1e-9  # relative: whatever another number changes by less, it has not reached
+NAME = "non_finite"
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """A sample with one number that is not finite, and what its gradients must be, element by element.
+
+    `settled` are those that autograd leaves finite, whatever convention it follows at the number itself;
+    `reached` those that depend on the number, and that no finite result can be right for. `is_taken` where
+    forward takes such an input, and all that it returns is finite.
+    """
+
+    sample: Sample
+    settled: Mapping[str, Tensor]
+    reached: Mapping[str, Tensor]
+    is_taken: bool
+
+
+@check("full")
+def non_finite(subject: Subject) -> Iterator[Outcome]:
+    """One NaN or Inf, in an input or in the upstream, is seen in what depends on it, and nowhere else.
+
+    Where it meets 0 in a product, as in a sum over a mask, it goes further in one right formula than in
+    another. That is a note, but where forward takes the number and stays finite.
+    """
+    if not subject.derivation.kind.takes_upstream:
+        return
+    spoilt = subject.once("non-finite", lambda: list(_spoilt(subject)))
+    outcomes = [outcome for sample in spoilt for outcome in _compared(subject, sample)]
+    yield from (outcome for outcome in outcomes if outcome.verdict)
+    yield from _noted([outcome for outcome in outcomes if not outcome.verdict])
+
+
+def _noted(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """Tell each input's notes of one kind once."""
+    said = ((outcome.wrt, outcome.broken.name) for outcome in outcomes if outcome.broken)
+    for wrt, name in dict.fromkeys(said):
+        alike = [one for one in outcomes if one.broken and (one.wrt, one.broken.name) == (wrt, name)]
+        told = say("for_conditions", what=alike[0].broken, first=alike[0].condition, others=len(alike) - 1)
+        yield replace(alike[0], broken=told)
+
+
+def _spoilt(subject: Subject) -> Iterator[Spoilt]:
+    case = with_all_digits(subject.small())
+    base = subject.sample_at("finite numbers", case)
+    for name in (*subject.free, *(f"grad_{output}" for output in case.upstream)):
+        moved = subject.sample_at("another number", _changed(case, name, lambda number: -2 * number))
+        for value in VALUES:
+            planted = subject.sample_at(f"{value:g} in {name}", _changed(case, name, _constant(value)))
+            if base and moved and planted:
+                yield _expected(planted, base, moved, name not in case.inputs, value)
+
+
+def _constant(value: float) -> Callable[[Tensor], float]:
+    return lambda number: value
+
+
+def _changed(case: Case, name: str, change: Callable[[Tensor], Tensor | float]) -> Case:
+    """Change the number in the middle of an input, or of an upstream gradient."""
+    tensors = {**case.inputs, **{f"grad_{output}": value for output, value in case.upstream.items()}}
+    changed = tensors[name].clone().contiguous()
+    if changed.numel():
+        flat = changed.view(-1)
+        flat[len(flat) // 2] = change(flat[len(flat) // 2])
+    upstream = {output: changed if name == f"grad_{output}" else g for output, g in case.upstream.items()}
+    return case.with_upstream(upstream) if name not in case.inputs else case.with_inputs({name: changed})
+
+
+def _expected(planted: Sample, base: Sample, moved: Sample, is_upstream: bool, value: float) -> Spoilt:
+    """Tell what depends on the number by moving it: another number there changes the gradient, or does not.
+
+    The limit at an infinite input is what autograd says it is, if that is a number. What a NaN makes of a
+    kink, and what 0 makes of an Inf, is a convention.
+    """
+    settled, reached = {}, {}
+    for wrt, truth in planted.truth.items():
+        depends = ~torch.isclose(base.truth[wrt], moved.truth[wrt], rtol=SAME, atol=0)
+        if is_upstream or isnan(value):
+            settled[wrt] = ~depends & torch.isclose(truth, base.truth[wrt], rtol=SAME, atol=0)
+            reached[wrt] = depends & ~truth.isfinite() & base.truth[wrt].isfinite()
+        else:
+            settled[wrt], reached[wrt] = truth.isfinite(), torch.zeros_like(depends)
+    finite = all(bool(planted.case.results[output].isfinite().all()) for output in planted.case.upstream)
+    return Spoilt(planted, settled, reached, finite and not is_upstream)
+
+
+def _compared(subject: Subject, spoilt: Spoilt) -> Iterator[Outcome]:
+    sample = spoilt.sample
+    about = Outcome(check=NAME, condition=sample.condition, verdict="wrong", compared=True)
+    try:
+        gradients = subject.differentiate(sample.case)
+    except Exception as error:  # to refuse such numbers is legal
+        yield replace(about, broken=say("raises", reason=reason(error)), verdict=None)
+        return
+    for wrt, gradient in gradients.items():
+        if not mismatch(gradient, sample.case.inputs[wrt]):  # else another check's outcome
+            outcome = _judged(replace(about, wrt=wrt), spoilt, gradient.to(sample.truth[wrt].device))
+            yield outcome if outcome.holds else subject.confirmed(outcome, sample, gradient)
+
+
+def _judged(about: Outcome, spoilt: Spoilt, gradient: Tensor) -> Outcome:
+    wrt, sample, finite = about.wrt, spoilt.sample, gradient.isfinite()
+    if hidden := int((spoilt.reached[wrt] & finite).sum()):
+        return replace(about, broken=say("hides_non_finite", count=hidden))
+    if spread := int((spoilt.settled[wrt] & ~finite).sum()):
+        verdict = about.verdict if spoilt.is_taken else None
+        return replace(about, broken=say("spreads_non_finite", count=spread), verdict=verdict)
+    truth = sample.truth[wrt]
+    error = max_abs_error(torch.where(spoilt.settled[wrt], gradient.to(truth), truth), truth)
+    ratio = sample.ratio(wrt, error)
+    off = None if ratio <= 1 else say("off_elsewhere", error=error)
+    return replace(about, ratio=ratio, broken=off)
