@@ -21,7 +21,7 @@ class Case:
     params: Mapping[str, Any]
     upstream: Mapping[str, Tensor]
 
-    @property
+    @cached_property
     def differentiable(self) -> list[str]:
         """The inputs that have a gradient: floating, and not held constant."""
         return [
@@ -48,7 +48,7 @@ class Case:
 
         return Case(self.formula, moved(self.inputs), self.params, moved(self.upstream))
 
-    @property
+    @cached_property
     def dtype(self) -> torch.dtype:
         """The dtype of the floating inputs."""
         return next(
@@ -60,7 +60,7 @@ class Case:
         """Where the tensors are."""
         return next(iter(self.inputs.values())).device
 
-    @property
+    @cached_property
     def terms(self) -> int:
         """No fewer terms than any sum in the gradient has: every number that goes in."""
         return sum(tensor.numel() for tensor in (*self.inputs.values(), *self.upstream.values())) or 1
