@@ -80,6 +80,13 @@ class Case:
         """Return what the plain forward, the mathematics itself, gives for inputs by name."""
         return self.formula.apply(self.formula.forward, inputs, self.params)
 
+    def evaluate_leaves(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Evaluate on leaves that stand for the case's inputs, and keep the numbers as its `results`."""
+        found = self.evaluate(inputs)
+        if "results" not in self.__dict__:
+            self.__dict__["results"] = {name: value.detach() for name, value in found.items()}
+        return found
+
     def evaluate_library(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what a user's function gives, or the plain forward where there is none."""
         return self.formula.apply(self.formula.library or self.formula.forward, inputs, self.params)
