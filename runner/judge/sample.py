@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
@@ -45,7 +46,11 @@ class Sample:
 
     def bound(self, wrt: str) -> float:
         """Return the correctness bound."""
-        exact, truth = reference.in_float64(self.case), {wrt: self.truth[wrt]}
-        floor = reference.rounding_floor(exact, truth, self.differentiate, upstream_only=self.kink)
-        size = compare.magnitude(truth[wrt])
-        return compare.correctness_bound(size, floor[wrt], self.case.upstream_size, self.case.dtype)
+        size, upstream = compare.magnitude(self.truth[wrt]), self.case.upstream_size
+        return compare.correctness_bound(size, self._floors[wrt], upstream, self.case.dtype)
+
+    @cached_property
+    def _floors(self) -> Mapping[str, float]:
+        """How far the truth moves by rounding alone, by input: measured once for all derivations."""
+        exact = reference.in_float64(self.case)
+        return reference.rounding_floor(exact, self.truth, self.differentiate, upstream_only=self.kink)
