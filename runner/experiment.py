@@ -14,7 +14,7 @@ from runner.errors import FormulaError, reason
 from runner.formula import lookup
 from runner.formula.derivation import Derivation
 from runner.judge.answer import answer
-from runner.judge.findings import weighed
+from runner.judge.findings import FURTHER, weighed
 from runner.judge.judgement import Judgement
 from runner.judge.references import References
 from runner.judge.state import kept
@@ -52,7 +52,8 @@ def _judged(
         judgements = [judge(given, wrt, references) for wrt in given.gradients]
         if spec.check != "off" and judgements:
             strongest = judgements[0].judged_in
-            subject = Subject(spec, case, derivation, given.gradients, strongest, shared)
+            wrong = frozenset(judgement.wrt for judgement in judgements if judgement.verdict in FURTHER)
+            subject = Subject(spec, case, derivation, given.gradients, strongest, shared, wrong)
             judgements = weighed(judgements, examine(subject, spec.check))
     except Exception as error:  # whatever a derivation raises is its result
         return [_failed(derivation, error)]

@@ -21,7 +21,7 @@ class Case:
     params: Mapping[str, Any]
     upstream: Mapping[str, Tensor]
 
-    @property
+    @cached_property
     def differentiable(self) -> list[str]:
         """The inputs that have a gradient: floating, and not held constant."""
         return [
@@ -48,7 +48,7 @@ class Case:
 
         return Case(self.formula, moved(self.inputs), self.params, moved(self.upstream))
 
-    @property
+    @cached_property
     def dtype(self) -> torch.dtype:
         """The dtype of the floating inputs."""
         return next(
@@ -60,7 +60,7 @@ class Case:
         """Where the tensors are."""
         return next(iter(self.inputs.values())).device
 
-    @property
+    @cached_property
     def terms(self) -> int:
         """No fewer terms than any sum in the gradient has: every number that goes in."""
         return sum(tensor.numel() for tensor in (*self.inputs.values(), *self.upstream.values())) or 1
@@ -79,6 +79,13 @@ class Case:
     def evaluate(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what the plain forward, the mathematics itself, gives for inputs by name."""
         return self.formula.apply(self.formula.forward, inputs, self.params)
+
+    def evaluate_leaves(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Evaluate on leaves that stand for the case's inputs, and keep the numbers as its `results`."""
+        found = self.evaluate(inputs)
+        if "results" not in self.__dict__:
+            self.__dict__["results"] = {name: value.detach() for name, value in found.items()}
+        return found
 
     def evaluate_library(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what a user's function gives, or the plain forward where there is none."""

@@ -42,7 +42,7 @@ def make_case(
         grads = {name: given[f"grad_{name}"] for name in formula.outputs}
     else:
         grads = {name: UPSTREAMS[upstream](rng, case.results[name].shape) for name in formula.outputs}
-    return Case(formula, case.inputs, params, grads).to(device, dtype)
+    return case.with_upstream({name: grad.to(device, dtype) for name, grad in grads.items()})
 
 
 def draw_inputs(formula: Formula, shape: Shape, params: Mapping[str, Any], rng: Draw) -> dict[str, Tensor]:

@@ -103,22 +103,22 @@ def _loss(
     A NaN or Inf is a loss where the truth is within the dtype's range, and forward or autograd is finite.
     """
     fine = Outcome(check="precision", verdict="inaccurate", compared=True)
-    errors = compare.measure(gradient, truth)
-    if errors.nonfinite:
+    error, size = compare.max_abs_error(gradient, truth), compare.magnitude(truth)
+    if not math.isfinite(error) and (count := compare.measure(gradient, truth).nonfinite):
         possible = _finite([of_autograd]) or _finite(case.results.values())
-        fits = errors.size < torch.finfo(gradient.dtype).max
-        lost = say("not_finite", count=errors.nonfinite) if possible and fits else None
+        fits = size < torch.finfo(gradient.dtype).max
+        lost = say("not_finite", count=count) if possible and fits else None
         return dataclasses.replace(fine, broken=lost)
-    autograd_error = compare.max_abs_error(of_autograd, truth)
-    bound = subject.rounding(case, truth, wrt, errors.max_abs)
-    if math.isfinite(autograd_error):
-        bound = max(bound, 4 * autograd_error)
-    if subject.derivation.kind.order > 1 or errors.max_abs <= bound:
+    if subject.derivation.kind.order > 1:
         return fine
-    bound = max(bound, 4 * rounding_of_autograd(case, subject.derivation.kind, wrt))
-    if errors.max_abs <= bound:
+    bound = subject.rounding(case, truth, wrt, error)
+    if not error <= bound and math.isfinite(of_itself := compare.max_abs_error(of_autograd, truth)):
+        bound = max(bound, 4 * of_itself)
+    if not error <= bound:
+        bound = max(bound, 4 * rounding_of_autograd(case, subject.derivation.kind, wrt))
+    if error <= bound:
         return fine
-    return dataclasses.replace(fine, broken=_said(errors, bound))
+    return dataclasses.replace(fine, broken=_said(compare.measure(gradient, truth), bound))
 
 
 def _said(errors: compare.Errors, bound: float) -> Statement:

@@ -64,7 +64,8 @@ class Subject:
     """One derivation of an experiment under examination.
 
     `case` is the experiment's own, `gradients` what the derivation gave there, `strongest` the name of the
-    dtype in which its correctness is decided. `shared` keeps what all derivations are examined on.
+    dtype in which its correctness is decided. `shared` keeps what all derivations are examined on; `wrong`
+    names the inputs whose gradient is wrong at the experiment's own point, and explained there.
     """
 
     spec: Spec
@@ -73,6 +74,7 @@ class Subject:
     gradients: Mapping[str, Tensor]
     strongest: str
     shared: dict[str, Any] = field(default_factory=dict)
+    wrong: frozenset[str] = frozenset()
 
     @cached_property
     def trial(self) -> Trial:
@@ -218,6 +220,8 @@ class Subject:
             ratio = error / widened(error / ratio, error, case, self.derivation, outcome.wrt)
         if ratio <= 1:
             return dataclasses.replace(outcome, ratio=ratio)
+        if outcome.wrt in self.wrong:
+            return dataclasses.replace(outcome, ratio=ratio, broken=say("wrong_here_too", wrt=outcome.wrt))
         upstream = next(iter(case.upstream.values()))
         names = {"dimensions": sample.shape or self.small().shape, "params": case.params}
         value, bound = case.inputs[outcome.wrt], sample.bound(outcome.wrt)

@@ -172,6 +172,7 @@ SENTENCES: dict[str, Words] = {
     "finding": _finding,
     "only_for_conditions": "wrong only for {conditions:and}, not for {others} other conditions of {check}",
     "raises": "it raises {reason}",
+    "wrong_here_too": "the gradient by {wrt} is wrong here as it is at the point of the experiment",
     "changed_by_call": "{name} is changed by the call",
     "shares_memory": "the gradient by {wrt} shares memory with {owner}",
     "no_kernel": "not in {dtype}: {reason}",

@@ -69,7 +69,8 @@ def _along(case: Case, truth: Mapping[str, Tensor], wrt: Sequence[str], seed: in
 
 def _slope(case: Case, directions: Mapping[str, Tensor], step: float) -> tuple[float, float, float]:
     """Return the central difference, by how much those of the two sides differ, and the size of the terms."""
-    (before, _), (middle, terms), (after, _) = (_slice(case, directions, at) for at in (-step, 0.0, step))
+    (before, _), (after, _) = (_product(case, _moved(case, directions, at)) for at in (-step, step))
+    middle, terms = _product(case, case.results)
     return (after - before) / (2 * step), (after - 2 * middle + before) / step, terms
 
 
@@ -80,11 +81,15 @@ def _direction(value: Tensor, generator: torch.Generator) -> Tensor:
     return drawn.to(value) * (scale if 0 < scale < math.inf else 1.0)
 
 
-def _slice(case: Case, directions: Mapping[str, Tensor], step: float) -> tuple[float, float]:
-    """Return <G, forward(x + step d)>, and the sum of its terms' sizes."""
+def _moved(case: Case, directions: Mapping[str, Tensor], step: float) -> Mapping[str, Tensor]:
+    """Return forward(x + step d)."""
     moved = {name: case.inputs[name] + step * direction for name, direction in directions.items()}
     with torch.no_grad():
-        results = case.evaluate({**case.inputs, **moved})
+        return case.evaluate({**case.inputs, **moved})
+
+
+def _product(case: Case, results: Mapping[str, Tensor]) -> tuple[float, float]:
+    """Return <G, results>, and the sum of its terms' sizes."""
     terms = [case.upstream[name] * results[name] for name in case.formula.outputs]
     return sum(float(t.sum()) for t in terms), sum(float(t.abs().sum()) for t in terms)
 

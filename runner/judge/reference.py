@@ -38,7 +38,7 @@ def by_library(case: Case, kind: Kind = GRADIENT) -> dict[str, Tensor]:
 
 def by_forward(case: Case, kind: Kind = GRADIENT) -> dict[str, Tensor]:
     """Return autograd's derivatives of the plain forward: in float64, the truth."""
-    return kind.differentiate(case.evaluate, case.inputs, case.differentiable, case.upstream)
+    return kind.differentiate(case.evaluate_leaves, case.inputs, case.differentiable, case.upstream)
 
 
 def of_kind(kind: Kind) -> Differentiate:

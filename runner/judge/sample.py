@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -48,11 +49,14 @@ class Sample:
 
     def bound(self, wrt: str, dtype: torch.dtype | None = None) -> float:
         """Return the correctness bound, in the dtype of the case or in another."""
-        exact, truth = reference.in_float64(self.case), {wrt: self.truth[wrt]}
-        floor = reference.rounding_floor(exact, truth, self.differentiate, upstream_only=self.kink)
-        size = compare.magnitude(truth[wrt])
-        return self._bound(size, floor[wrt], dtype or self.case.dtype)
+        return self._bound(compare.magnitude(self.truth[wrt]), self._floors[wrt], dtype or self.case.dtype)
 
     def _bound(self, size: float, floor: float, dtype: torch.dtype) -> float:
         bound = compare.correctness_bound(size, floor, self.case.upstream_size, dtype)
         return max(bound, self.case.formula.tolerance * size)
+
+    @cached_property
+    def _floors(self) -> Mapping[str, float]:
+        """How far the truth moves by rounding alone, by input: measured once for all derivations."""
+        exact = reference.in_float64(self.case)
+        return reference.rounding_floor(exact, self.truth, self.differentiate, upstream_only=self.kink)

@@ -91,6 +91,8 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
             measured, verdict="wrong", diagnosis=(_explained(strongest, truth, bound, wrt, references),)
         )
     verdict = _accuracy(measured)
+    if verdict == "exact":
+        return measured
     as_autograd = verdict == "inaccurate" and measured.verdict == "exact"
     return replace(measured, verdict=verdict, diagnosis=(_as_autograd(measured),) if as_autograd else ())
 

@@ -155,6 +155,20 @@ def test_a_cache_by_address_is_found_whatever_the_addresses_are(plant: Plant) ->
     assert not {row.verdict for row in judged("full")} <= RIGHT
 
 
+def test_what_is_wrong_at_the_own_point_is_explained_there_alone(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def doubled(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
+        return {**product(grad_y, W, x), "W": 2 * torch.outer(grad_y, x)}
+
+    monkeypatch.setattr("runner.checks.subject.diagnose", lambda *_, **__: pytest.fail("explained again"))
+    plant(doubled)
+    wrong, right = judged("full")
+    assert (wrong.verdict, wrong.failed_checks) == ("wrong", "")
+    assert wrong.diagnosis == "off by a factor of 2; x is right, only W is wrong"
+    assert right.verdict in ("exact", "correct")
+
+
 def test_an_overflow_is_found_where_forward_overflows_too(plant: Plant) -> None:
     def squares_first(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
         square = x.abs().amax().clamp(min=1) ** 2  # beyond the range of float16 where |x| > 256

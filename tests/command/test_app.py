@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -173,18 +174,8 @@ def test_every_setting_stands_in_the_config_with_a_comment(line: str) -> None:
     assert not is_setting or "#" in line
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["experiment=mse", "--cfg", "job"],
-        ["experiment=softmax", "--cfg", "job"],
-        ["--info", "defaults"],
-        ["--shell-completion", "query=bash"],
-    ],
-)
-@pytest.mark.parametrize("typed", ["handgrad", "handgrad run", "python -m runner"])
-def test_no_torch_and_no_pandas_where_nothing_runs(arguments: list[str], typed: str) -> None:
+def prints(arguments: Sequence[str], typed: str = "") -> str:
+    """Return what a process prints that must import nothing of what only a run needs."""
     code = (
         "import sys\nfrom runner.command.app import main\n"
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
@@ -194,14 +185,30 @@ def test_no_torch_and_no_pandas_where_nothing_runs(arguments: list[str], typed: 
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
-        env={"COMP_LINE": f"{typed} experiment=", "PATH": "", "HOME": ""},
+        env={"COMP_LINE": typed, "PATH": "", "HOME": ""},
     )
     assert done.returncode == 0, done.stderr
-    if "--shell-completion" in arguments:
-        assert "experiment=two_layer_network" in done.stdout
-        assert "experiment=softmax" in done.stdout
-    else:
-        assert done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["experiment=mse", "--cfg", "job"],
+        ["experiment=softmax", "--cfg", "job"],
+        ["--info", "defaults"],
+    ],
+)
+def test_no_torch_and_no_pandas_where_nothing_runs(arguments: list[str]) -> None:
+    assert prints(arguments)
+
+
+@pytest.mark.parametrize("command", ["handgrad", "handgrad run", "python -m runner"])
+def test_completion_needs_neither_torch_nor_pandas(command: str) -> None:
+    completed = prints(["--shell-completion", "query=bash"], typed=f"{command} experiment=")
+    assert "experiment=two_layer_network" in completed
+    assert "experiment=softmax" in completed
 
 
 def test_a_run_waits_for_nothing_that_it_does_not_use(tmp_path: Path) -> None:
