@@ -194,7 +194,8 @@ class Subject:
         truth = self.sample_of("two calls", case).truth[wrt]
         error = compare.max_abs_error(other[wrt], one[wrt])
         unit = compare.unit_roundoff(case.dtype) * compare.magnitude(truth)
-        return Spread(error, self.rounding(case, truth, wrt, error), unit)
+        excused = Accuracy(case, self.derivation).between_calls(truth, wrt)
+        return Spread(error, excused, unit)
 
     def same(self, check: str, statement: str, case: Case, one: Tensors, other: Tensors) -> Iterator[Outcome]:
         """Yield, input by input, whether two calls on a case agree; the statement is what it means if not.

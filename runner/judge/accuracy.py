@@ -37,6 +37,12 @@ class Accuracy:
         moved = self._cancelled({wrt: truth}) + self._stored(wrt)
         return plain + FORWARD * self._of_forward * size + CANCELS * moved
 
+    def between_calls(self, truth: Tensor, wrt: str) -> float:
+        """Return how far two calls may be apart: inputs and what forward stored are the same for both."""
+        size = compare.magnitude(truth)
+        plain = compare.accuracy_bound(size, self.case.dtype, self.case.terms, math.inf)
+        return plain + CANCELS * self._cancelled({wrt: truth})
+
     @cached_property
     def exact(self) -> Case:
         """The same case in float64, which is made only where the plain bound does not do."""
