@@ -50,17 +50,18 @@ def table(result: Result) -> list[list[str]]:
         if any(one.kind == kind for one in planted)
     ]
     shares = [_share(*_caught(planted, judge)) for judge in judges()]
-    total = [f"{count} ({share})" for count, share in zip(_counts(planted), shares, strict=True)]
     false_alarms = ["false alarms", *(_alarms(result, judge) for judge in judges())]
-    return [*rows, ["all classes", *total], false_alarms]
+    return [*rows, ["all classes", *_counts(planted)], ["share", *shares], false_alarms]
 
 
 def grades(result: Result) -> list[list[str]]:
     """Return the cells: of the mistakes that the strictest level caught, how right its diagnosis is."""
     told = [one for one in result.of(PLANTED) if one.diagnosis]
     rows = [[kind, *_of_grades([one for one in told if one.kind == kind])] for kind in KINDS]
-    total = [f"{count} ({_share(int(count), len(told))})" if told else count for count in _of_grades(told)]
-    return [*(row for row in rows if any(count != "0" for count in row[1:])), ["all classes", *total]]
+    total = _of_grades(told)
+    shares = [_share(int(count), len(told)) for count in total]
+    shown = [row for row in rows if any(count != "0" for count in row[1:])]
+    return [*shown, ["all classes", *total], ["share", *shares]]
 
 
 def _of_grades(told: Sequence[Outcome]) -> list[str]:
@@ -90,8 +91,8 @@ def _rows(body: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def show(result: Result, out: Console) -> None:
     """Print the table, the survivors with their diffs, what was no mistake and why, and the false alarms."""
-    _show_table(out, headings(), table(result), totals=2)
-    _show_table(out, grade_headings(), grades(result), totals=1)
+    _show_table(out, headings(), table(result), totals=3)
+    _show_table(out, grade_headings(), grades(result), totals=2)
     out.print(_footing(result), highlight=False, soft_wrap=True)
     _heading(out, "not caught", len(result.survivors))
     for one in result.survivors:

@@ -29,9 +29,9 @@ def test_a_small_selftest(
     path = tmp_path / "mistakes.csv"
     handgrad([*SMALL, "--csv", str(path)], monkeypatch)
     out = capsys.readouterr().out
-    for words in ("caught / planted", "handgrad full", "gradcheck slow", "allclose", "all classes",
+    for words in ("caught / planted", "handgrad", "gradgradcheck", "allclose", "all classes",
                   "not caught: ", "not counted, equivalent: ", "false alarms: 0", "2x rule", "misleading",
-                  "4 derivations", "1 of each class into each derivation, by a fixed lot; 1 seeds"):  # fmt: skip
+                  "5 derivations", "1 of each class into each derivation, by a fixed lot"):  # fmt: skip
         assert words in out
     with path.open() as file:
         rows = list(csv.DictReader(file))
@@ -52,14 +52,15 @@ def test_markdown_is_a_table_and_its_settings(
     caught, diagnoses, settings = capsys.readouterr().out.strip().split("\n\n")
     for table, start, names in (
         (caught, "| caught / planted | handgrad full | handgrad quick | handgrad off |",
-         ["scale", "all classes", "false alarms"]),
-        (diagnoses, "| diagnosis | names it | true, no help | misleading |", ["scale", "all classes"]),
+         ["scale", "all classes", "share", "false alarms"]),
+        (diagnoses, "| diagnosis | names it | true, no help | misleading |",
+         ["scale", "all classes", "share"]),
     ):  # fmt: skip
         heading, rule, *rows = table.splitlines()
         assert heading.startswith(start)
         assert set(rule) == {"|", "-", ":", " "}
         assert [row.split("|")[1].strip() for row in rows] == names
-    assert settings.startswith("4 derivations; not counted: ")
+    assert settings.startswith("5 derivations; not counted: ")
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,7 @@ IN_THE_DTYPE = {"allclose", "2x rule"}
         ("noise_in_the_last_place", GRADCHECK | {"2x rule"}),
         ("clamped_input", GRADGRADCHECK),  # which needs a graph, and in-place work has none
         ("constant_upstream", GRADGRADCHECK),
-        (
-            "bfloat16_inside",
-            GRADCHECK | {"allclose"},
-        ),  # as accurate as a plain implementation in half precision
+        ("bfloat16_inside", {*RIVALS}),
     ],
 )
 def test_what_a_rival_sees(name: str, caught: set[str]) -> None:
