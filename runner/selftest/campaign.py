@@ -61,7 +61,7 @@ def plant(
     """
     (target,) = (t for t in targets([formula]) if t.derivation.name == derivation)
     campaign = Campaign(target, list(variations(target.formula, target.spec.params)))
-    found = [*wrappers.mistakes(target), *mutate.mistakes(target, _cases(target, campaign.params))]
+    found = [*wrappers.mistakes(target), *mutate.mistakes(target, cases(target, campaign.params))]
     if most is not None:
         random.Random(0).shuffle(found)
     outcomes = campaign.outcomes(_wanted(found, kinds), len(found) if most is None else most)
@@ -74,7 +74,7 @@ def _wanted(found: list[Candidate], kinds: Collection[str]) -> list[Candidate]:
     return found if everything else [mistake for mistake in found if mistake.kind in kinds]
 
 
-def _cases(target: Target, params: Iterable[Mapping[str, Any]]) -> Iterator[Case]:
+def cases(target: Target, params: Iterable[Mapping[str, Any]]) -> Iterator[Case]:
     """Yield the experiment's own case, and one for each change of its hyper-parameters."""
     for changed in params:
         try:
