@@ -5,15 +5,16 @@ import itertools
 from dataclasses import dataclass
 
 from runner.case.spec import DTYPES, Spec
-from runner.experiment import is_right, run
+from runner.experiment import run
 from runner.judge.judgement import Judgement
 from runner.record import spelled
-from runner.selftest.judge import in_words, levels
-from runner.selftest.rivals import RIVALS, catches
+from runner.selftest.judge import RIGHT, in_words, levels
+from runner.selftest.rivals import RIVALS, applies, rejects
 from runner.selftest.settings import shapes
 from runner.selftest.targets import targets
 
 SIZES = (1, 2, 3, 17)
+UPSTREAMS = ("ones", "normal")
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,32 @@ class Innocent:
 
 
 def innocent(formula: str, seeds: int) -> Innocent:
-    """Judge right derivations in every dtype, with every seed, each seed at another shape of the formula."""
+    """Judge right derivations in every dtype, under ones and a normal upstream gradient.
+
+    Each seed is at another shape of the formula. That right code is `inaccurate` is an alarm, as it is a
+    catch of a mistake.
+    """
     of_formula = targets([formula])
     spec, record = of_formula[0].spec, of_formula[0].formula
     sizes = [dict(spec.shape), *shapes(record, spec.shape, spec.params, SIZES)]
     strictest = f"handgrad {levels()[0]}"
     found = Innocent({strictest: 0, **dict.fromkeys(RIVALS, 0)}, [])
-    for dtype, (seed, shape) in itertools.product(DTYPES, zip(range(seeds), itertools.cycle(sizes))):
-        point = dataclasses.replace(spec, dtype=dtype, seed=seed, shape=shape, check=levels()[0])
+    seeded = list(zip(range(seeds), itertools.cycle(sizes)))
+    for dtype, upstream, (seed, shape) in itertools.product(DTYPES, UPSTREAMS, seeded):
+        point = dataclasses.replace(
+            spec, dtype=dtype, upstream=upstream, seed=seed, shape=shape, check=levels()[0]
+        )
         for judgement in filter(_has_a_kernel, run(point)):
             found.verdicts[strictest] += 1
-            if not is_right(judgement):
-                where = f"{dtype}, seed {seed}, {spelled(shape)}"
+            if judgement.status != "completed" or judgement.verdict not in RIGHT:
+                where = f"{dtype}, {upstream} upstream, seed {seed}, {spelled(shape)}"
                 alarm = Alarm(strictest, formula, judgement.derivation, where, in_words(judgement))
                 found.alarms.append(alarm)
-    for target, (name, rival) in itertools.product(of_formula, RIVALS.items()):
-        found.verdicts[name] += 1
-        if catches(rival, target, target.function):
-            found.alarms.append(Alarm(name, formula, target.derivation.name, _own(spec), "rejected"))
+    for target, name in itertools.product(of_formula, RIVALS):
+        if applies(name, target):
+            found.verdicts[name] += 1
+            if rejects(name, target, target.function):
+                found.alarms.append(Alarm(name, formula, target.derivation.name, _own(spec), "rejected"))
     return found
 
 

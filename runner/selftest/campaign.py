@@ -2,23 +2,25 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import torch
+from functools import partial
+from typing import Any, Literal
 
 from runner.case.case import Case
-from runner.formula.signature import Function
 from runner.record import spelled
 from runner.selftest import judge, mutate, wrappers
+from runner.selftest.due import DUE, Grade
 from runner.selftest.equivalence import Difference, Laboratory
+from runner.selftest.judge import Judge, Said
 from runner.selftest.mistake import ACCURACY, Mistake, Target
-from runner.selftest.rivals import RIVALS, catches
+from runner.selftest.rivals import RIVALS, Rivals, applies
 from runner.selftest.settings import variations
 from runner.selftest.targets import targets
 from runner.selftest.wrappers import NotApplicable
 
+Candidate = Mistake | NotApplicable
 PLANTED, EQUIVALENT, NOT_APPLICABLE, DOES_NOT_RUN = "planted", "equivalent", "not applicable", "does not run"
 
 
@@ -27,7 +29,8 @@ class Outcome:
     """What became of one mistake, as plain data.
 
     `shown_by` is the first difference from the right derivation, or why there is none; `caught` says of
-    each judge whether it noticed, `said` what handgrad had to say, `seconds` what each took.
+    each judge that has something to say whether it noticed, `said` what handgrad had to say at its
+    strictest, `diagnosis` how right that is, `seconds` what each took.
     """
 
     formula: str
@@ -40,6 +43,7 @@ class Outcome:
     shown_by: str = ""
     caught: Mapping[str, bool] = field(default_factory=dict)
     said: str = ""
+    diagnosis: Grade | Literal[""] = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -48,22 +52,29 @@ def judges() -> tuple[str, ...]:
     return (*(f"handgrad {level}" for level in judge.levels()), *RIVALS)
 
 
-def plant(formula: str, derivation: str, kinds: Iterable[str] = (), most: int | None = None) -> list[Outcome]:
-    """Plant mistakes of some classes, of all by default, into one derivation; at most so many, by lot."""
+def plant(
+    formula: str, derivation: str, kinds: Collection[str] = (), most: int | None = None
+) -> list[Outcome]:
+    """Plant mistakes of some classes, of all by default, into one derivation.
+
+    At most `most` of each class are judged; those that change nothing, or do not run, are passed over.
+    """
     (target,) = (t for t in targets([formula]) if t.derivation.name == derivation)
-    params = list(variations(target.formula, target.spec.params))
-    found = [*wrappers.mistakes(target), *mutate.mistakes(target, _cases(target, params))]
-    wanted = {*kinds}
-    if wanted and not wanted & {*ACCURACY}:  # any mistake may turn out to be one of accuracy alone
-        found = [mistake for mistake in found if mistake.kind in wanted]
-    if most is not None and len(found) > most:
-        found = random.Random(0).sample(found, most)
-    laboratory = Laboratory(target)
-    outcomes = [_outcome(laboratory, mistake, params) for mistake in found]
-    return [one for one in outcomes if not wanted or one.kind in wanted]
+    campaign = Campaign(target, list(variations(target.formula, target.spec.params)))
+    found = [*wrappers.mistakes(target), *mutate.mistakes(target, cases(target, campaign.params))]
+    if most is not None:
+        random.Random(0).shuffle(found)
+    outcomes = campaign.outcomes(_wanted(found, kinds), len(found) if most is None else most)
+    return [one for one in outcomes if not kinds or one.kind in kinds]
 
 
-def _cases(target: Target, params: Iterable[Mapping[str, Any]]) -> Iterator[Case]:
+def _wanted(found: list[Candidate], kinds: Collection[str]) -> list[Candidate]:
+    """Choose classes; any mistake may turn out to be one of accuracy alone."""
+    everything = not kinds or {*kinds} & {*ACCURACY}
+    return found if everything else [mistake for mistake in found if mistake.kind in kinds]
+
+
+def cases(target: Target, params: Iterable[Mapping[str, Any]]) -> Iterator[Case]:
     """Yield the experiment's own case, and one for each change of its hyper-parameters."""
     for changed in params:
         try:
@@ -72,46 +83,89 @@ def _cases(target: Target, params: Iterable[Mapping[str, Any]]) -> Iterator[Case
             continue
 
 
-def _outcome(
-    laboratory: Laboratory, mistake: Mistake | NotApplicable, params: Iterable[Mapping[str, Any]]
-) -> Outcome:
-    target = laboratory.target
-    common: dict[str, Any] = {
-        "formula": target.formula.name,
-        "derivation": target.derivation.name,
-        "name": mistake.name,
-    }
-    if isinstance(mistake, NotApplicable):
-        return Outcome(**common, kind=mistake.kind, change="", state=NOT_APPLICABLE, shown_by=mistake.why)
-    found, probes = None, 0
-    for changed in params:
-        probes += len(laboratory.at(changed))
-        if found := laboratory.difference(mistake.make, changed):
-            break
-    if found is None:
-        changed = target.spec.params
-        found = laboratory.accuracy(mistake.make) or laboratory.second_order(mistake.make)
-    if found is None:
-        below = f"no less accurate than it, or than autograd, in {len(laboratory.low)} below"
-        why = f"same result to rounding in {probes} probes in float64, {below}"
-        return Outcome(**common, kind=mistake.kind, change=mistake.change, state=EQUIVALENT, shown_by=why)
-    shown_by = f"{found.probe}: {found.what}"
-    if found.raises and found.probe == "own inputs":
-        return Outcome(
-            **common, kind=mistake.kind, change=mistake.change, state=DOES_NOT_RUN, shown_by=shown_by
+@dataclass
+class Campaign:
+    """The mistakes planted into one derivation, and what they are judged by."""
+
+    target: Target
+    params: Sequence[Mapping[str, Any]]
+    judge: Judge = field(default_factory=Judge)
+    rivals: Rivals = field(default_factory=Rivals)
+
+    def __post_init__(self) -> None:
+        self.laboratory = Laboratory(self.target)
+        self.applicable = [name for name in RIVALS if applies(name, self.target)]
+
+    def outcomes(self, mistakes: Iterable[Candidate], most: int) -> Iterator[Outcome]:
+        """Plant one after another, no more of a class than `most`."""
+        counts: Counter[str] = Counter()
+        for mistake in mistakes:
+            if counts[mistake.kind] < most:
+                outcome = self._outcome(mistake)
+                counts[mistake.kind] += outcome.state == PLANTED
+                yield outcome
+
+    def _outcome(self, mistake: Candidate) -> Outcome:
+        about: dict[str, Any] = {
+            "formula": self.target.formula.name,
+            "derivation": self.target.derivation.name,
+            "name": mistake.name,
+        }
+        if isinstance(mistake, NotApplicable):
+            return Outcome(**about, kind=mistake.kind, change="", state=NOT_APPLICABLE, shown_by=mistake.why)
+        blank = Outcome(**about, kind=mistake.kind, change=mistake.change, state=PLANTED)
+        params, found = self._difference(mistake)
+        if found is None:
+            return replace(blank, state=EQUIVALENT, shown_by=self._why_equivalent())
+        shown_by = f"{found.probe}: {found.what}"
+        if found.raises and found.probe == "own inputs":
+            return replace(blank, state=DOES_NOT_RUN, shown_by=shown_by)
+        own = params == self.target.spec.params
+        there = self.target if own else replace(self.target, spec=replace(self.target.spec, params=params))
+        shown = replace(
+            blank, kind=_kind(mistake, found), params="" if own else spelled(params), shown_by=shown_by
         )
-    own = changed == target.spec.params
-    there = target if own else replace(target, spec=replace(target.spec, params=changed))
-    kind = _kind(mistake, found)
-    return Outcome(
-        **common,
-        kind=kind,
-        change=mistake.change,
-        state=PLANTED,
-        params="" if own else spelled(changed),
-        shown_by=shown_by,
-        **_judged(there, mistake.make, kind),
-    )
+        return self._judged(shown, there, mistake)
+
+    def _difference(self, mistake: Mistake) -> tuple[Mapping[str, Any], Difference | None]:
+        """Return the first difference from the right derivation, and the hyper-parameters that show it."""
+        for params in self.params:
+            if found := self.laboratory.difference(mistake.make, params):
+                return params, found
+        found = self.laboratory.not_finite(mistake.make) if mistake.kind == "not finite" else None
+        found = found or self.laboratory.accuracy(mistake.make) or self.laboratory.second_order(mistake.make)
+        return self.target.spec.params, found
+
+    def _why_equivalent(self) -> str:
+        probes = sum(len(self.laboratory.at(params)) for params in self.params)
+        below = f"no less accurate than it, or than autograd, in {len(self.laboratory.low)} below"
+        return f"same result to rounding in {probes} probes in float64, {below}"
+
+    def _judged(self, planted: Outcome, there: Target, mistake: Mistake) -> Outcome:
+        """Show a mistake to every judge; the diagnosis is that of the strictest."""
+        looks: dict[str, Callable[[], Said | bool]] = {
+            f"handgrad {level}": partial(self.judge.verdict, there, mistake.make(), level, planted.kind)
+            for level in judge.levels()
+        }
+        looks |= {name: partial(self.rivals.catches, name, there, mistake.make()) for name in self.applicable}
+        seen = {name: _timed(look) for name, look in looks.items()}
+        strictest, _ = next(iter(seen.values()))
+        assert isinstance(strictest, Said)
+        due = mistake.due or DUE[planted.kind]
+        return replace(
+            planted,
+            caught={
+                name: found.caught if isinstance(found, Said) else found for name, (found, _) in seen.items()
+            },
+            said=str(strictest),
+            diagnosis=due.grade(strictest.judgements) if strictest.caught else "",
+            seconds={name: seconds for name, (_, seconds) in seen.items()},
+        )
+
+
+def _timed(look: Callable[[], Said | bool]) -> tuple[Said | bool, float]:
+    began = time.perf_counter()
+    return look(), time.perf_counter() - began
 
 
 def _kind(mistake: Mistake, found: Difference) -> str:
@@ -123,38 +177,3 @@ def _kind(mistake: Mistake, found: Difference) -> str:
     if "nan" in found.what or "inf" in found.what:
         return "overflow"
     return "cancellation" if "offset" in found.probe else "low-precision accumulation"
-
-
-def _judged(target: Target, make: Callable[[], Function], kind: str) -> dict[str, Any]:
-    """Show a mistake to every judge; one that rejects the right derivation too has not caught it."""
-    caught: dict[str, bool] = {}
-    seconds: dict[str, float] = {}
-    noticed, said = False, ""
-    for level in reversed(judge.levels()):
-        if not noticed:  # a stricter level does what the others do, and more
-            began = time.perf_counter()
-            noticed, said = judge.verdict(target, make(), level, kind)
-            seconds[f"handgrad {level}"] = time.perf_counter() - began
-        caught[f"handgrad {level}"] = noticed
-    for name, rival in RIVALS.items():
-        began = time.perf_counter()
-        noticed = catches(rival, target, make())
-        seconds[name] = time.perf_counter() - began
-        caught[name] = noticed and not _rejects_the_right_one(name, target)
-    return {"caught": caught, "said": said, "seconds": seconds}
-
-
-def _rejects_the_right_one(name: str, target: Target) -> bool:
-    """Tell whether a rival rejects the derivation that is right."""
-    key = name, target.derivation.name, repr(target.spec)
-    if key not in _rejected:
-        _rejected[key] = catches(RIVALS[name], target, target.function)
-    return _rejected[key]
-
-
-_rejected: dict[tuple[str, str, str], bool] = {}
-
-
-def one_thread() -> None:
-    """Keep a process to one core, so that two of them have one each."""
-    torch.set_num_threads(1)

@@ -3,7 +3,7 @@
 import argparse
 import multiprocessing
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,11 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="handgrad selftest", description=(__doc__ or "").partition(": ")[2])
     made.add_argument("--formula", nargs="+", default=[], metavar="NAME", help="plant into these alone")
     made.add_argument("--classes", nargs="+", default=[], metavar="CLASS", help="plant these classes alone")
-    made.add_argument("--seeds", type=natural, default=20, help="seeds of right code; 20, and 0 for none")
-    made.add_argument("--max-per-derivation", type=natural, metavar="N", help="a sample, by a fixed seed")
+    made.add_argument("--seeds", type=natural, default=10, help="seeds of right code; 10, and 0 for none")
+    made.add_argument(
+        "--per-class", type=natural, default=1, metavar="N", help="of each class and derivation, by lot; 1"
+    )
+    made.add_argument("--all", action="store_true", help="every mistake of every class")
     made.add_argument("--processes", type=natural, default=2, help="how many run at a time; 2")
     made.add_argument("--csv", type=Path, metavar="PATH", help="write one row for each mistake")
     made.add_argument("--markdown", action="store_true", help="print the table alone, as Markdown")
@@ -68,7 +71,7 @@ def run(options: argparse.Namespace) -> Any:
     derivations = [(target.formula.name, target.derivation.name) for target in targets(options.formula)]
     formulas = dict.fromkeys(formula for formula, _ in derivations) if options.seeds else {}
     jobs: list[tuple[Any, ...]] = [
-        (_plant, *derivation, options.classes, options.max_per_derivation) for derivation in derivations
+        (_plant, *derivation, options.classes, _most(options)) for derivation in derivations
     ]
     jobs += [(_innocent, formula, options.seeds) for formula in formulas]
     results = _at_a_time(options.processes, jobs)
@@ -79,13 +82,17 @@ def run(options: argparse.Namespace) -> Any:
     )
 
 
+def _most(options: argparse.Namespace) -> int | None:
+    return None if options.all else options.per_class
+
+
 def _settings(options: argparse.Namespace, seconds: float) -> str:
-    most = options.max_per_derivation
-    sample = "every mistake" if most is None else f"a sample of {most} mistakes a derivation, seed 0"
+    most = _most(options)
+    sample = "every mistake" if most is None else f"{most} of each class into each derivation, by a fixed lot"
     return f"{sample}; {options.seeds} seeds; {seconds / 60:.1f} min on {options.processes} processes"
 
 
-def _plant(formula: str, derivation: str, kinds: Iterable[str], most: int | None) -> Any:
+def _plant(formula: str, derivation: str, kinds: Collection[str], most: int | None) -> Any:
     from runner.selftest.campaign import plant
 
     return plant(formula, derivation, kinds, most)

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from runner.case.case import Case
-from runner.case.spec import DTypeName, case_of
+from runner.case.spec import DTypeName, Spec, case_of
 from runner.errors import reason
 from runner.formula.signature import Function
 from runner.judge import manual, reference
+from runner.selftest.live import used_otherwise
 from runner.selftest.measure import Measured, call, differs, measure, observe, same_bits, slight, worse
 from runner.selftest.mistake import Target
-from runner.selftest.probes import REGIMES, probes
+from runner.selftest.probes import ALL_DIGITS, REGIMES, poisoned, probes
 from runner.selftest.second import second_derivative
 from runner.selftest.settings import MOST_ELEMENTS, shapes
 
@@ -68,25 +69,37 @@ class Laboratory:
             for earlier, as_it_was in kept[-4:]:
                 if any(not same_bits(earlier[name], as_it_was[name]) for name in earlier):
                     return Difference(one.probe.label, "a later call changes an earlier result")
-        return self._repeated(make(), measured) or small
+        ways = (self._repeated, self._in_the_same_memory, self._in_use)
+        return small or next(filter(None, (way(make(), measured) for way in ways)), None)
+
+    def _in_use(self, function: Function, measured: list[Measured]) -> Difference | None:
+        """Use contexts as training does."""
+        found = used_otherwise(function, *measured[:2]) if len(measured) > 1 else None
+        return Difference(*found) if found else None
 
     def _repeated(self, function: Function, measured: list[Measured]) -> Difference | None:
-        """Call twice with the same arguments, then with other numbers in the same memory."""
+        """Call twice with the same arguments, of few digits and of all: sums of few are always exact."""
+        telling = [one.probe for one in measured if one.probe.label.startswith(ALL_DIGITS)]
+        for probe in (*(one.probe for one in measured[:1]), *telling):
+            values = probe.values()
+            one, other = (call(function, values) for _ in range(2))
+            if any(not same_bits(one[name], other[name]) for name in one):
+                return Difference("called twice", "two calls with the same arguments differ")
+        return None
+
+    def _in_the_same_memory(self, function: Function, measured: list[Measured]) -> Difference | None:
+        """Call on one probe, then with the numbers of another in the same memory."""
         if len(measured) < 2:
             return None
         first, second = measured[:2]
         values = first.probe.values()
-        with torch.no_grad():
-            one, other = (call(function, values) for _ in range(2))
-            if any(not same_bits(one[name], other[name]) for name in one):
-                return Difference("called twice", "two calls with the same arguments differ")
-            if one.keys() - second.gradients.keys():
-                return None
-            for name, value in second.probe.values().items():
-                if isinstance(value, Tensor) and value.shape == values[name].shape:
-                    values[name].copy_(value)
-            again = call(function, values)
-        what = differs(again, second)
+        one = call(function, values)
+        if one.keys() - second.gradients.keys():
+            return None
+        for name, value in second.probe.values().items():
+            if isinstance(value, Tensor) and value.shape == values[name].shape:
+                values[name].copy_(value)
+        what = differs(call(function, values), second)
         return Difference("called again in the same memory", what) if what else None
 
     def accuracy(self, make: Callable[[], Function]) -> Difference | None:
@@ -103,6 +116,16 @@ class Laboratory:
                     return Difference(label, f"{name}: {what}", accuracy=right[name].dtype == grad.dtype)
         return None
 
+    def not_finite(self, make: Callable[[], Function]) -> Difference | None:
+        """Send a NaN and an infinity backward, which a mistake may swallow; what is right sends them on."""
+        own = self.at(self.target.spec.params)[:1]
+        for label, probe in ((label, p) for one in own for label, p in poisoned(one.probe)):
+            measured = measure(probe, self.target.derivation)
+            _, what = observe(make(), measured) if measured else (None, "")
+            if what:
+                return Difference(label, what)
+        return None
+
     def second_order(self, make: Callable[[], Function]) -> Difference | None:
         """Differentiate the planted derivation itself, as is done for a Hessian."""
         if self.second is None:
@@ -117,17 +140,28 @@ class Laboratory:
 
 def low_precision(target: Target) -> Iterator[LowPrecision]:
     """Yield cases in the lower precisions; what the right derivation, float64 and autograd give there."""
-    spec = dataclasses.replace(target.spec, upstream="normal")
-    points = [(dtype, regime, spec.shape) for dtype in LOW for regime in LOW_REGIMES]
-    if target.kind.order == 1:
-        longer = list(shapes(target.formula, spec.shape, spec.params, (1024,), MOST_ELEMENTS * 10))
-        points += [(dtype, "normal", shape) for dtype in LOW[1:] for shape in longer]
-    for dtype, regime, shape in points:
-        spec = dataclasses.replace(spec, dtype=dtype, inputs=REGIMES[regime], shape=shape)
+    for label, spec, change in _low_points(target):
         try:
             case = case_of(spec)
+            case = case.with_upstream({name: change(value) for name, value in case.upstream.items()})
             truth = manual.gradients(case.to("cpu", torch.float64), target.derivation)
             right, own = manual.gradients(case, target.derivation), reference.by_library(case, target.kind)
         except Exception:  # no kernel for this dtype, or no such inputs
             continue
-        yield f"{dtype}, {regime} {shape if shape != target.spec.shape else ''}", case, right, truth, own
+        yield f"{spec.dtype}, {label}", case, right, truth, own
+
+
+def _low_points(target: Target) -> Iterator[tuple[str, Spec, Callable[[Tensor], Tensor]]]:
+    """Yield regimes, long sums of both signs and of one, and a loss scale."""
+    spec = dataclasses.replace(target.spec, upstream="normal")
+    longer = list(shapes(target.formula, spec.shape, spec.params, (1024,), MOST_ELEMENTS * 10))
+    for dtype in LOW:
+        for regime in LOW_REGIMES:
+            there = dataclasses.replace(spec, dtype=dtype, inputs=REGIMES[regime])
+            yield f"{regime} inputs", there, torch.clone
+        normal = dataclasses.replace(spec, dtype=dtype, inputs=REGIMES["normal"])
+        yield "a loss scale", normal, lambda upstream: 2.0**10 * upstream
+        for shape in longer if target.kind.order == 1 and dtype in LOW[1:] else ():
+            long = dataclasses.replace(normal, shape=shape)
+            yield f"normal {shape}", long, torch.clone
+            yield f"an upstream of one sign, {shape}", long, lambda upstream: 1 + upstream.abs()

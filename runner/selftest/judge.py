@@ -1,18 +1,16 @@
 """What handgrad says about a planted derivation, at each level of its checks."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from runner.case.spec import DTypeName
+from runner.case.spec import DTYPES
 from runner.experiment import is_right, run
 from runner.formula.signature import Function
 from runner.judge.judgement import Judgement
-from runner.selftest.mistake import ACCURACY, Target, planted
+from runner.selftest.mistake import Target, planted
 from runner.settings import LEVELS, Level
 
 RIGHT = ("exact", "correct")
-IN_EVERY_DTYPE = (*ACCURACY, "wrong dtype")
-LOWER: tuple[DTypeName, ...] = ("bfloat16", "float16", "float64")
 
 
 def levels() -> tuple[Level, ...]:
@@ -20,46 +18,62 @@ def levels() -> tuple[Level, ...]:
     return tuple(reversed(LEVELS))
 
 
-def verdict(target: Target, function: Function, level: Level, kind: str) -> tuple[bool, str]:
-    """Return whether a planted derivation is caught, and what was said about it.
+@dataclass(frozen=True)
+class Said:
+    """Whether a planted derivation is caught, in which dtype, and what was said of the gradients."""
 
-    It is judged in the experiment's own dtype. A mistake of the arithmetic is tried in the others too, and
-    caught where a row gets worse than the right derivation's. What the right one is accused of as well is
-    no catch.
-    """
-    said = ""
-    for dtype in dict.fromkeys([target.spec.dtype, *(LOWER if kind in IN_EVERY_DTYPE else ())]):
-        spec = replace(target.spec, dtype=dtype, check=level, second_order=kind == "second order")
-        there = replace(target, spec=spec)
-        with planted(there, function) as changed:
-            judgements = run(changed)
-        right = right_judgements(there)
-        caught = [one for one in judgements if _worse(one, right, accuracy=kind in ACCURACY)]
-        if caught:
-            return True, f"{dtype}: {'; '.join(map(in_words, caught))}"
-        said = said or "; ".join(map(in_words, judgements))
-    return False, said
+    caught: bool
+    dtype: str
+    judgements: Sequence[Judgement]
+
+    def __str__(self) -> str:
+        return f"{self.dtype}: {'; '.join(map(in_words, self.judgements))}"
 
 
-def _worse(judgement: Judgement, right: Mapping[str, Judgement], *, accuracy: bool) -> bool:
+@dataclass
+class Judge:
+    """Handgrad, and what it says of right derivations, which is forgotten with it."""
+
+    right: dict[str, Mapping[str, Judgement]] = field(default_factory=dict)
+
+    def verdict(self, target: Target, function: Function, level: Level, kind: str) -> Said:
+        """Judge a planted derivation in the experiment's own dtype, then in the others if nobody notices.
+
+        It is caught where a gradient is rejected, or `inaccurate`, and the right derivation's is not.
+        """
+        said: Said | None = None
+        for dtype in dict.fromkeys([target.spec.dtype, *DTYPES]):
+            spec = replace(target.spec, dtype=dtype, check=level, second_order=kind == "second order")
+            there = replace(target, spec=spec)
+            judgements = judged(there, function)
+            right = self.of_the_right_one(there)
+            if caught := [one for one in judgements if _worse(one, right)]:
+                return Said(True, dtype, caught)
+            said = said or Said(False, dtype, judgements)
+        assert said
+        return said
+
+    def of_the_right_one(self, target: Target) -> Mapping[str, Judgement]:
+        """Return the judgements of the right derivation, by input."""
+        key = repr((target.spec, target.derivation.name))
+        if key not in self.right:
+            self.right[key] = {judgement.wrt: judgement for judgement in judged(target, target.function)}
+        return self.right[key]
+
+
+def judged(target: Target, function: Function) -> list[Judgement]:
+    """Judge a function in the place of a derivation."""
+    with planted(target, function) as spec:
+        return run(spec)
+
+
+def _worse(judgement: Judgement, right: Mapping[str, Judgement]) -> bool:
     """Tell whether a gradient is rejected, or less accurate, where the right derivation's is not."""
     if not all(is_right(other) for other in right.values()):
         return False
     own = right.get(judgement.wrt)
     lost = judgement.verdict == "inaccurate" and own is not None and own.verdict in RIGHT
-    return not is_right(judgement) or (accuracy and lost)
-
-
-def right_judgements(target: Target) -> Mapping[str, Judgement]:
-    """Return the judgements of the right derivation, by input."""
-    key = repr((target.spec, target.derivation.name))
-    if key not in _right:
-        with planted(target, target.function) as spec:
-            _right[key] = {judgement.wrt: judgement for judgement in run(spec)}
-    return _right[key]
-
-
-_right: dict[str, Mapping[str, Judgement]] = {}
+    return not is_right(judgement) or lost
 
 
 def in_words(judgement: Judgement) -> str:

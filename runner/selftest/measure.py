@@ -1,8 +1,8 @@
 """What the right derivation returns, how far rounding may move it, and what differs from it by more."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,8 +12,10 @@ from runner.case.case import Case
 from runner.compare import identical_bits
 from runner.errors import reason
 from runner.formula.derivation import Derivation
-from runner.formula.signature import Function, signature
+from runner.formula.kind import GRADIENT
+from runner.formula.signature import Function
 from runner.judge import manual
+from runner.selftest import state
 from runner.selftest.probes import Probe, outcome
 
 NOISE = 1e3  # times what the inputs' last bits do, and still the same result
@@ -29,6 +31,11 @@ class Measured:
     gradients: Mapping[str, Tensor]
     slack: Mapping[str, float]
     complete: bool = True  # whether an input that is left out is a mistake
+
+    def without(self, names: Collection[str]) -> "Measured":
+        """Return the same for some of the inputs alone."""
+        kept = {name: grad for name, grad in self.gradients.items() if name not in names}
+        return replace(self, gradients=kept)
 
 
 def measure(probe: Probe, derivation: Derivation) -> Measured | None:
@@ -59,10 +66,13 @@ def observe(function: Function, one: Measured) -> tuple[dict[str, Tensor] | None
     """Call a planted derivation; return what it gives, and what differs, in words."""
     values = one.probe.values()
     before = {n: v.clone() if isinstance(v, Tensor) else v for n, v in values.items()}
-    try:
-        found = call(function, values)
-    except Exception as error:  # whatever a planted derivation raises is its result
-        return None, f"raises {reason(error)}"
+    with state.kept() as changed:
+        try:
+            found = call(function, values)
+        except Exception as error:  # whatever a planted derivation raises is its result
+            return None, f"raises {reason(error)}"
+        if left := changed():
+            return found, f"{left} is left changed"
     for name, value in values.items():
         if isinstance(value, Tensor) and not same_bits(value, before[name]):
             return found, f"{name} is changed in place"
@@ -71,13 +81,19 @@ def observe(function: Function, one: Measured) -> tuple[dict[str, Tensor] | None
 
 def call(function: Function, values: dict[str, Any]) -> dict[str, Tensor]:
     """Call a derivation, right or planted, with what it asks for."""
+    planted = as_derivation(function)
+    return result(planted, planted.bound(values, values))
+
+
+def as_derivation(function: Function) -> Derivation:
+    """Return what binds a planted function's arguments, and reads what it returns."""
+    return Derivation("planted", GRADIENT, function, "planted")
+
+
+def result(planted: Derivation, bound: Callable[[], Any]) -> dict[str, Tensor]:
+    """Call what a planted derivation has bound."""
     with torch.no_grad():
-        found = function(**signature(function).pick(values, rest=values))
-    given = {name: grad for name, grad in found.items() if grad is not None}
-    for name, grad in given.items():
-        if not isinstance(grad, Tensor):
-            raise TypeError(f"the gradient of {name} is a {type(grad).__name__}, not a tensor")
-    return given
+        return planted.by_name(bound())
 
 
 def differs(found: Mapping[str, Tensor], one: Measured) -> str:
@@ -105,6 +121,7 @@ def slight(found: Mapping[str, Tensor], one: Measured) -> bool:
         and found[name].shape == right.shape
         and found[name].dtype == right.dtype
         and found[name].device == right.device
+        and torch.equal(found[name].isfinite(), right.isfinite())
         and _error(found[name], right) <= CANCELS * _size(right)
         for name, right in one.gradients.items()
     )

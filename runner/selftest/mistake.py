@@ -16,6 +16,8 @@ from runner.formula.derivation import Derivation
 from runner.formula.kind import Kind
 from runner.formula.signature import Function
 from runner.judge import manual, reference
+from runner.selftest.due import Due
+from runner.selftest.state import kept
 
 ACCURACY = ("low-precision accumulation", "cancellation", "overflow")
 """Mistakes of the arithmetic: the mathematics is right, and a dtype shows them as `inaccurate`."""
@@ -24,9 +26,10 @@ KINDS = (
     "algebra", "scale", "reduction axis", "transpose", "missing broadcast sum", "dropped term",
     "wrong saved tensor", "pre- against post-activation", "missing output", "swapped gradients",
     "forward/backward mismatch", "eps", "ties and zeros", "part of the domain", "hard-coded dimension",
-    "tail of a tile", "non-contiguous input", "non-contiguous upstream", "in-place damage",
-    "aliased result", "wrong dtype", "wrong device", *ACCURACY, "upstream ignored", "non-determinism",
-    "state between calls", "second order",
+    "parameter ignored", "approximation", "not finite", "tail of a tile", "beyond a tile",
+    "non-contiguous input", "non-contiguous upstream", "in-place damage", "aliased result", "wrong dtype",
+    "wrong device", *ACCURACY, "upstream ignored", "derivative twice", "sparse upstream", "scaled upstream",
+    "non-determinism", "state between calls", "contexts", "frozen inputs", "global state", "second order",
 )  # fmt: skip
 """Every class of mistake, in the order of the table."""
 
@@ -70,13 +73,15 @@ class Mistake:
     """One way to get a derivation wrong.
 
     `make` returns a fresh function each time, with no memory of earlier calls; `change` shows what was
-    done, as a diff of the source or as a sentence.
+    done, as a diff of the source or as a sentence. `due` is what a right diagnosis says, where the class
+    does not say it well enough.
     """
 
     kind: str
     name: str
     change: str
     make: Callable[[], Function]
+    due: Due | None = None
 
 
 @contextmanager
@@ -93,7 +98,8 @@ def planted(target: Target, function: Function) -> Iterator[Spec]:
         formula, name=name, derivations={**others, derivation.name: changed}
     )
     try:
-        yield dataclasses.replace(target.spec, formula=name, derivations=(derivation.name,))
+        with kept():
+            yield dataclasses.replace(target.spec, formula=name, derivations=(derivation.name,))
     finally:
         registry._registry.pop(name, None)
 

@@ -16,6 +16,7 @@ from runner.errors import reason
 from runner.formula.precision import is_widened
 from runner.formula.signature import Function
 from runner.formula.weak import cached_weakly
+from runner.selftest.due import Due
 from runner.selftest.mistake import Mistake, Target
 from runner.selftest.operators import OPERATORS
 from runner.selftest.operators.calls import MOVES, REDUCTIONS
@@ -52,7 +53,8 @@ def _without_decorator(derivation: Function, reached: Iterable[FunctionType]) ->
         if is_widened(function):
             name = f"{function.__name__}: without @in_float32"
             make = functools.partial(transplanted, derivation, bare=function)
-            yield Mistake("low-precision accumulation", name, name, make)
+            due = Due.of("precision", "dtype")  # it widens, and rounds to the dtype of the input
+            yield Mistake("low-precision accumulation", name, name, make, due)
 
 
 def functions_reached(target: Target, cases: Iterator[Case]) -> Iterator[FunctionType]:

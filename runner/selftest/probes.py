@@ -1,6 +1,8 @@
 """What a mistake is looked for with: a formula's inputs at many shapes, in many regimes and layouts."""
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +17,9 @@ from runner.formula import Formula
 from runner.formula.derivation import Derivation
 from runner.formula.draw import Draw
 from runner.judge import manual
-from runner.selftest.layouts import expanded, strided, transposed
+from runner.selftest.layouts import channels_last, exchanged, expanded, strided, transposed
 from runner.selftest.mistake import Target
-from runner.selftest.settings import MOST_ELEMENTS, shapes
+from runner.selftest.settings import MOST_ELEMENTS, TILES, shapes
 from runner.settings import Inputs
 
 REGIMES = {
@@ -29,6 +31,9 @@ REGIMES = {
     "offset": Inputs("normal", offset=1000.0),
     "zeros": Inputs("normal", scale=0.0),
 }
+
+
+ALL_DIGITS = "all digits of float64"
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,13 @@ def probes(target: Target, params: Mapping[str, Any]) -> Iterator[Probe]:
     most = MOST_ELEMENTS // 100 if target.kind.order > 1 else MOST_ELEMENTS  # a Jacobian has their square
     for shape in shapes(target.formula, spec.shape, params, most=most):
         yield from _at(spec, f"shape {shape}", spec, shape=shape, inputs=REGIMES["normal"])
-    yield from _all_digits(spec)
+    small = {name: _at_most(size, 2) for name, size in spec.shape.items()}
+    for shape in shapes(target.formula, small, params, sizes=TILES, most=most):
+        yield from _at(spec, f"shape {shape}", spec, shape=shape, inputs=REGIMES["normal"])
+    yield from _upstreams(spec)
+    yield from _all_digits(ALL_DIGITS, spec)
+    for shape in itertools.islice(shapes(target.formula, spec.shape, params, sizes=(13,), most=most), 2):
+        yield from _all_digits(f"{ALL_DIGITS} {shape}", dataclasses.replace(spec, shape=shape))
     yield from _kinks(spec)
     yield from _layouts(spec, target.formula)
     yield from _edges(spec, target.formula)
@@ -75,10 +86,53 @@ def _at(spec: Spec, label: str, base: Spec, *, kink: bool = False, **changes: An
     yield Probe(label, case, kink)
 
 
-def _all_digits(spec: Spec) -> Iterator[Probe]:
+def _at_most(size: int | list[int], most: int) -> int | list[int]:
+    return [min(n, most) for n in size] if isinstance(size, list) else min(size, most)
+
+
+def _upstreams(spec: Spec) -> Iterator[Probe]:
+    """Yield upstream gradients with zeros, of one sign, and far from 1 in size."""
+    for probe in _at(spec, "", spec):
+        for label, change in UPSTREAMS.items():
+            upstream = {name: change(value) for name, value in probe.case.upstream.items()}
+            yield Probe(f"{label} upstream", probe.case.with_upstream(upstream))
+
+
+def _rows_of_zeros(x: Tensor) -> Tensor:
+    kept = x.clone()
+    if x.ndim:
+        kept[::2] = 0
+    return kept
+
+
+UPSTREAMS: dict[str, Callable[[Tensor], Tensor]] = {
+    "half zero": lambda x: x * (x > 0),
+    "rows of zeros": _rows_of_zeros,
+    "negative": lambda x: -1 - x.abs(),
+    "positive": lambda x: 1 + x.abs(),
+    "tiny": lambda x: x * 2.0**-30,
+    "huge": lambda x: x * 2.0**20,
+}
+
+
+def poisoned(probe: Probe) -> Iterator[tuple[str, Probe]]:
+    """Yield a probe whose upstream gradient has a NaN, or an infinity, in its first place."""
+    for number in (math.nan, math.inf):
+
+        def poison(x: Tensor, number: float = number) -> Tensor:
+            x = x.clone()
+            x.view(-1)[:1] = number
+            return x
+
+        upstream = {name: poison(value) for name, value in probe.case.upstream.items()}
+        case = probe.case.with_upstream(upstream)
+        yield f"{number} upstream", dataclasses.replace(probe, case=case, kink=True)
+
+
+def _all_digits(label: str, spec: Spec) -> Iterator[Probe]:
     """Yield numbers that float32 does not hold; what is drawn it does."""
     generator = torch.Generator().manual_seed(0)
-    for probe in _at(spec, "all digits of float64", spec):
+    for probe in _at(spec, label, spec):
         case, plain = probe.case, plain_inputs(spec, probe.case.formula)
 
         def more(x: Tensor) -> Tensor:
@@ -121,10 +175,16 @@ def zero(x: Tensor) -> Tensor:
     return 0 * x
 
 
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "strided": strided, "transposed": transposed, "expanded": expanded,
+    "channels last": channels_last, "exchanged": exchanged,
+}  # fmt: skip
+
+
 def _layouts(spec: Spec, formula: Formula) -> Iterator[Probe]:
     """Yield strided, transposed and expanded arguments: the upstream's, and all others'."""
     upstream = {f"grad_{output}" for output in formula.outputs}
-    for label, layout in (("strided", strided), ("transposed", transposed), ("expanded", expanded)):
+    for label, layout in LAYOUTS.items():
         for which in ("upstream", "other arguments"):
             if label == "expanded" and which != "upstream":
                 continue

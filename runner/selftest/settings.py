@@ -10,6 +10,7 @@ from runner.formula import Formula
 
 SIZES = (1, 2, 3, 8, 13)
 LONG = 67  # more than a tile of 64
+TILES = (129, 1025)  # one more than a block of a kernel
 MOST_ELEMENTS = 20_000
 
 

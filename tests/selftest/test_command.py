@@ -3,15 +3,17 @@
 import csv
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from runner.command import cli
+from runner.selftest.due import DUE, GRADES
 from runner.selftest.mistake import KINDS
 
-SMALL = ["selftest", "--formula", "mse", "relu", "dot_product", "--max-per-derivation", "8", "--seeds", "2",
-         "--processes", "1"]  # fmt: skip
+SMALL = ["selftest", "--formula", "mse", "relu", "dot_product", "--seeds", "1", "--processes", "1",
+         "--classes", "scale", "transpose", "contexts"]  # fmt: skip
 
 
 def handgrad(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -27,27 +29,37 @@ def test_a_small_selftest(
     path = tmp_path / "mistakes.csv"
     handgrad([*SMALL, "--csv", str(path)], monkeypatch)
     out = capsys.readouterr().out
-    for words in ("caught / planted", "handgrad full", "gradcheck slow", "allclose", "all classes",
-                  "not caught: ", "not counted, equivalent: ", "false alarms: 0",
-                  "5 derivations", "a sample of 8 mistakes a derivation, seed 0; 2 seeds"):  # fmt: skip
+    for words in ("caught / planted", "handgrad", "gradgradcheck", "allclose", "all classes",
+                  "not caught: ", "not counted, equivalent: ", "false alarms: 0", "2x rule", "misleading",
+                  "5 derivations", "1 of each class into each derivation, by a fixed lot"):  # fmt: skip
         assert words in out
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 5 * 8
     assert {row["formula"] for row in rows} == {"mse", "relu", "dot_product"}
+    assert {row["kind"] for row in rows} == {"scale", "transpose", "contexts"}
     planted = [row for row in rows if row["state"] == "planted"]
     assert {row["caught by handgrad full"] for row in planted} <= {"True", "False"}
     assert {row["formula"] for row in planted} == {"mse", "relu", "dot_product"}
+    assert {row["diagnosis"] for row in planted if row["caught by handgrad full"] == "True"} <= {*GRADES}
+    counts = Counter((row["formula"], row["derivation"], row["kind"]) for row in planted)
+    assert {*counts.values()} == {1}, "one of a class and derivation"
 
 
 def test_markdown_is_a_table_and_its_settings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    handgrad([*SMALL, "--classes", "scale", "--seeds", "0", "--markdown"], monkeypatch)
-    heading, rule, *rows, settings = capsys.readouterr().out.strip().splitlines()
-    assert heading.startswith("| caught / planted | handgrad full | handgrad quick | handgrad off |")
-    assert set(rule) == {"|", "-", ":", " "}
-    assert [row.split("|")[1].strip() for row in rows if row] == ["scale", "all classes", "false alarms"]
+    handgrad([*SMALL, "--classes", "scale", "--seeds", "0", "--all", "--markdown"], monkeypatch)
+    caught, diagnoses, settings = capsys.readouterr().out.strip().split("\n\n")
+    for table, start, names in (
+        (caught, "| caught / planted | handgrad full | handgrad quick | handgrad off |",
+         ["scale", "all classes", "share", "false alarms"]),
+        (diagnoses, "| diagnosis | names it | true, no help | misleading |",
+         ["scale", "all classes", "share"]),
+    ):  # fmt: skip
+        heading, rule, *rows = table.splitlines()
+        assert heading.startswith(start)
+        assert set(rule) == {"|", "-", ":", " "}
+        assert [row.split("|")[1].strip() for row in rows] == names
     assert settings.startswith("5 derivations; not counted: ")
 
 
@@ -92,3 +104,4 @@ def test_help_imports_no_torch(arguments: list[str]) -> None:
 
 def test_a_class_is_named_once() -> None:
     assert len({*KINDS}) == len(KINDS)
+    assert DUE.keys() == {*KINDS}, "each says what a right diagnosis names"

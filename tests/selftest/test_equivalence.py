@@ -1,12 +1,17 @@
 """What changes nothing is found by running it, and what changes something is not taken for that."""
 
+from collections import Counter
+
 import pytest
 from torch import Tensor
 
-from runner.selftest.campaign import EQUIVALENT, PLANTED, Outcome, plant
+from runner.selftest import mutate
+from runner.selftest.campaign import EQUIVALENT, PLANTED, Campaign, Outcome, cases, plant
 from runner.selftest.equivalence import Laboratory
 from runner.selftest.mistake import Mistake
-from tests.selftest.planting import laboratory, shown_by, source_mistakes, wrapped
+from runner.selftest.settings import variations
+from runner.selftest.wrappers.context import Context, copies
+from tests.selftest.planting import laboratory, shown_by, source_mistakes, target, wrapped
 
 Gradients = dict[str, Tensor]
 
@@ -45,7 +50,8 @@ def test_a_comparison_at_a_kink_counts() -> None:
 
 @pytest.fixture(scope="module")
 def outcomes() -> list[Outcome]:
-    return plant("mse", "residual")
+    kinds = ("algebra", "scale", "state between calls", "in-place damage", "aliased result", "contexts")
+    return plant("mse", "residual", kinds, 3)
 
 
 def test_every_equivalent_has_its_reason(outcomes: list[Outcome]) -> None:
@@ -56,17 +62,30 @@ def test_every_equivalent_has_its_reason(outcomes: list[Outcome]) -> None:
 
 def test_what_is_planted_is_shown_and_judged(outcomes: list[Outcome]) -> None:
     planted = [one for one in outcomes if one.state == PLANTED]
-    assert len(planted) > 50
     assert all(one.shown_by and one.said and one.change for one in planted)
     assert all(one.caught.keys() == planted[0].caught.keys() for one in planted)
-    by_kind = {one.kind for one in planted}
-    assert {"algebra", "scale", "state between calls", "in-place damage", "aliased result"} <= by_kind
+    assert all(bool(one.diagnosis) == one.caught["handgrad full"] for one in planted)
+    by_kind = Counter(one.kind for one in planted)
+    assert set(by_kind.values()) <= {1, 2, 3}
+    assert by_kind.keys() == {
+        "algebra", "scale", "state between calls", "in-place damage", "aliased result", "contexts",
+    }  # fmt: skip
 
 
 def test_a_branch_is_tried_where_parameters_reach_it() -> None:
-    outcomes = plant("cross_entropy", "zero_row_sum", ["scale"])
-    elsewhere = [one for one in outcomes if one.state == PLANTED and one.params]
-    assert any("weighted=true" in one.params and "mean(weight" in one.change for one in elsewhere)
+    into = target("cross_entropy", "zero_row_sum")
+    campaign = Campaign(into, list(variations(into.formula, into.spec.params)))
+    found = mutate.mistakes(into, cases(into, campaign.params))
+    changed = [m for m in found if m.kind == "scale" and "mean(weight" in m.change]
+    (outcome,) = campaign.outcomes(changed, most=1)
+    assert outcome.state == PLANTED
+    assert "weighted=true" in outcome.params
+
+
+def test_a_context_of_its_own_is_no_mistake() -> None:
+    bench = laboratory("linear", "outer_product")
+    make = lambda: Context(bench.target, copies, lambda run, saved: run())  # noqa: E731
+    assert bench.difference(make, bench.target.spec.params) is None
 
 
 def test_a_fresh_laboratory_does_not_remember() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.formula.signature import Function
+from runner.selftest.due import Due
 from runner.selftest.mistake import Mistake, Target, floating, same
 from runner.selftest.wrappers.wrapper import Body, Gradients, NotApplicable, Values, wrapped, wrapper
 
@@ -46,7 +47,7 @@ def _make_substituted(target: Target, name: str, other: str, asked: bool) -> Fun
 
 
 def changed_arguments(
-    kind: str, which: str
+    kind: str, which: str, due: Due | None = None
 ) -> Callable[[Callable[[Tensor], Tensor]], Callable[[Target], Body | str]]:
     """Register a change of what a derivation is called with: upstream, inputs, or all floating tensors."""
 
@@ -64,7 +65,7 @@ def changed_arguments(
 
             return called
 
-        return wrapper(kind)(body)
+        return wrapper(kind, due)(body)
 
     return add
 

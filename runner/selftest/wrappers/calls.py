@@ -1,5 +1,6 @@
 """Wrappers whose result depends on which call it is: noise, and what is remembered."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -74,5 +75,17 @@ def accumulated(target: Target) -> Body | str:
             found[name] = grad + sums[key] if key in sums else grad
             sums[key] = found[name].clone()
         return found
+
+    return called
+
+
+@wrapper("state between calls")
+def every_tenth_call(target: Target) -> Body | str:
+    """Return half of the gradient at every tenth call."""
+    calls = itertools.count(1)
+
+    def called(function: Function, values: Values) -> Gradients:
+        tenth = next(calls) % 10 == 0
+        return {name: grad / 2 if tenth else grad for name, grad in function(**values).items()}
 
     return called

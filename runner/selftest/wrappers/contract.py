@@ -9,7 +9,6 @@ from torch import Tensor
 
 from runner.formula.signature import Function
 from runner.selftest.mistake import Target, floating
-from runner.selftest.second import second_derivative
 from runner.selftest.wrappers.wrapper import Body, Gradients, Values, changed_gradients, wrapper
 
 
@@ -156,11 +155,3 @@ def swapped_inputs(target: Target) -> Body | str:
         return {**found, one: found[other], other: found[one]}
 
     return called
-
-
-@wrapper("second order")
-def detached(target: Target) -> Body | str:
-    """Return numbers that are right, and a constant to whoever differentiates them again."""
-    if not second_derivative(target, target.function):
-        return "the right derivation cannot be differentiated either"
-    return lambda function, values: {n: g.detach() for n, g in function(**values).items()}

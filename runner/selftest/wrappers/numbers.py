@@ -1,39 +1,42 @@
 """Wrappers that return other numbers: everywhere, at some shapes, or on a part of the domain."""
 
+from math import prod
+
 import torch
 from torch import Tensor
 
 from runner.formula.signature import Function
+from runner.selftest.due import Due
 from runner.selftest.mistake import Target
 from runner.selftest.wrappers.wrapper import Body, Gradients, Values, changed_gradients, wrapper
 
 
-@changed_gradients("algebra")
+@changed_gradients("algebra", Due.of("sign", factor=-1.0))
 def sign(grad: Tensor, x: Tensor) -> Tensor:
     """Return the negative."""
     return -grad
 
 
-@changed_gradients("scale")
+@changed_gradients("scale", Due.of("factor", factor=2.0))
 def doubled(grad: Tensor, x: Tensor) -> Tensor:
     """Be off by a factor of 2."""
     return 2 * grad
 
 
-@changed_gradients("scale")
+@changed_gradients("scale", Due.of("factor", factor=lambda size: prod(size) / (prod(size) - 1)))
 def degree_of_freedom(grad: Tensor, x: Tensor) -> Tensor:
     """Divide by n - 1 where it should by n."""
     n = grad.numel()
     return grad * (n / (n - 1)) if n > 1 else grad
 
 
-@changed_gradients("scale")
+@changed_gradients("scale", Due.of("factor", factor=lambda size: prod(size[1:])))
 def rows_for_elements(grad: Tensor, x: Tensor) -> Tensor:
     """Divide by the rows where it should by all elements."""
     return grad * (grad.numel() / grad.shape[0]) if grad.ndim else grad
 
 
-@changed_gradients("scale")
+@changed_gradients("scale", Due.of("factor", factor=1 + 1e-6))
 def slightly_scaled(grad: Tensor, x: Tensor) -> Tensor:
     """Be off by one part in a million."""
     return grad * (1 + 1e-6)
@@ -58,7 +61,7 @@ def transposed_square(grad: Tensor, x: Tensor) -> Tensor:
     return grad.mT if grad.ndim > 1 else grad
 
 
-@changed_gradients("transpose")
+@changed_gradients("transpose", Due.of("order", "sizes"))
 def transposed_when_square(grad: Tensor, x: Tensor) -> Tensor:
     """Take a square matrix for one in the other layout, and is right for all others."""
     return grad.mT if grad.ndim > 1 and grad.shape[-1] == grad.shape[-2] else grad
@@ -115,6 +118,16 @@ def at_ties(grad: Tensor, x: Tensor) -> Tensor:
     return torch.where(tie.reshape(x.shape), 2 * grad, grad) if x.shape == grad.shape else grad
 
 
+@changed_gradients("ties and zeros")
+def every_maximum(grad: Tensor, x: Tensor) -> Tensor:
+    """Give each of several equal maxima of a row the gradient of them all."""
+    if not x.ndim or x.shape != grad.shape:
+        return grad
+    top = x == x.amax(-1, keepdim=True)
+    several = top.sum(-1, keepdim=True)
+    return torch.where(top & (several > 1), several * grad, grad)
+
+
 @changed_gradients("part of the domain")
 def at_negative(grad: Tensor, x: Tensor) -> Tensor:
     """Be off by a hundredth where the input is negative."""
@@ -162,7 +175,7 @@ def own_length(target: Target) -> Body | str:
     return called
 
 
-@wrapper("algebra")
+@wrapper("algebra", Due.of("factor", factor=1.001))
 def one_of_several(target: Target) -> Body | str:
     """Be right for every input but the last, where it is off by a thousandth."""
     if len(target.gradients) < 2:

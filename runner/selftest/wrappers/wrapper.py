@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from runner.formula.signature import Function
+from runner.selftest.due import Due
 from runner.selftest.mistake import Target
 
 Values = dict[str, Any]  # what a derivation is called with, by argument name
@@ -27,31 +28,48 @@ class NotApplicable:
 
 @dataclass(frozen=True)
 class Wrapper:
-    """One mistake: `body(target)` returns what is called in place of the derivation, or why there is none.
+    """One mistake: `planted(target)` returns what is called in place of the derivation, or why there is none.
 
-    It is asked anew for each planted function, so that what it remembers is forgotten with it.
+    It is asked anew for each planted function, so that what it remembers is forgotten with it. `due` is
+    what a right diagnosis says of it, where its class does not say that well enough.
     """
 
     kind: str
     name: str
-    body: Callable[[Target], Body | str]
+    planted: Callable[[Target], Function | str]
+    due: Due | None = None
 
 
 WRAPPERS: list[Wrapper] = []
 
 
-def wrapper(kind: str) -> Callable[[Callable[[Target], Body | str]], Callable[[Target], Body | str]]:
-    """Register a wrapper; its docstring says what the planted derivation does."""
+def register(
+    kind: str, make: Callable[[Target], Any], planted: Callable[[Target], Function | str], due: Due | None
+) -> None:
+    """Register a mistake; the docstring of what makes it says what the planted derivation does."""
+    sentence = (inspect.getdoc(make) or "").partition("\n")[0].rstrip(".")
+    WRAPPERS.append(Wrapper(kind, f"{getattr(make, '__name__', '')}: {sentence}", planted, due))
 
-    def add(body: Callable[[Target], Body | str]) -> Callable[[Target], Body | str]:
-        sentence = (inspect.getdoc(body) or "").partition("\n")[0].rstrip(".")
-        WRAPPERS.append(Wrapper(kind, f"{body.__name__}: {sentence}", body))
-        return body
+
+def wrapper(
+    kind: str, due: Due | None = None
+) -> Callable[[Callable[[Target], Body | str]], Callable[[Target], Body | str]]:
+    """Register what is called in place of a derivation, with it and its arguments."""
+
+    def add(make: Callable[[Target], Body | str]) -> Callable[[Target], Body | str]:
+        def planted(target: Target) -> Function | str:
+            body = make(target)
+            return body if isinstance(body, str) else wrapped(target, body)
+
+        register(kind, make, planted, due)
+        return make
 
     return add
 
 
-def changed_gradients(kind: str) -> Callable[[Callable[[Tensor, Tensor], Tensor]], Any]:
+def changed_gradients(
+    kind: str, due: Due | None = None
+) -> Callable[[Callable[[Tensor, Tensor], Tensor]], Any]:
     """Register a change of each gradient, as a function of the gradient and of its input."""
 
     def add(change: Callable[[Tensor, Tensor], Tensor]) -> Any:
@@ -65,7 +83,7 @@ def changed_gradients(kind: str) -> Callable[[Callable[[Tensor, Tensor], Tensor]
 
             return called
 
-        return wrapper(kind)(body)
+        return wrapper(kind, due)(body)
 
     return add
 
