@@ -43,7 +43,7 @@ STATEMENTS = {
     "noise": ("not_repeated_bits",),
     "contexts": ("overwritten_context", "used_context"),
     "frozen": ("off_when_frozen",),
-    "second order": ("second_derivative", "second_through_apply", "no_second_order"),
+    "second order": ("second_off", "second_missing", "second_through_apply", "no_second_order"),
     "raises": ("raises",),
 }  # fmt: skip
 """The statements of each topic; a `mismatch` has that of what differs."""
