@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     "runner.__main__", "runner.command", "runner.selftest", "runner.report", "runner.sweep",
     "runner.experiment", "runner.clock", "runner.checks", "runner.judge", "runner.case",
-    "experiments", "runner.function", "runner.formula", "runner.diagnose",
+    "experiments", "runner.function", "runner.domain", "runner.formula", "runner.diagnose",
     "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.files",
     "runner.errors",
 ]  # fmt: skip

@@ -51,13 +51,13 @@ def test_every_input_is_differentiated(experiment: str) -> None:
 def test_one_seed_gives_the_same_numbers_in_every_dtype(experiment: str, dtype: DTypeName) -> None:
     spec = specification(experiment)
     formula, kind = lookup(spec.formula), DTYPES[dtype]
-    in_float32 = draw_inputs(formula, spec.shape, spec.params, Draw(spec.seed, spec.inputs))
-    assert list(in_float32) == list(formula.sizes(spec.shape, spec.params)) != []
-    moved = Case(formula, in_float32, spec.params, {}).to("cpu", kind)
+    drawn = draw_inputs(formula, spec.shape, spec.params, Draw(spec.seed, spec.inputs))
+    assert list(drawn) == list(formula.sizes(spec.shape, spec.params)) != []
+    moved = Case(formula, drawn, spec.params, {}).to("cpu", kind)
     for name, value in moved.inputs.items():
-        expected = in_float32[name].to(kind) if value.is_floating_point() else in_float32[name]
+        expected = drawn[name].to(kind) if value.is_floating_point() else drawn[name]
         assert torch.equal(value, expected)
-        assert in_float32[name].dtype in (torch.float32, torch.int64, torch.bool)
+        assert drawn[name].dtype in (torch.float64, torch.int64, torch.bool)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -50,10 +50,9 @@ class Case:
 
     @cached_property
     def dtype(self) -> torch.dtype:
-        """The dtype of the floating inputs."""
-        return next(
-            (t.dtype for t in self.inputs.values() if t.is_floating_point()), torch.get_default_dtype()
-        )
+        """The dtype of the floating inputs, and of several the least precise."""
+        found = (t.dtype for t in self.inputs.values() if t.is_floating_point())
+        return max(found, key=lambda dtype: torch.finfo(dtype).eps, default=torch.get_default_dtype())
 
     @property
     def device(self) -> torch.device:

@@ -31,18 +31,32 @@ def make_case(
 ) -> Case:
     """Draw inputs, then upstream gradients, and round and move both.
 
+    An input that the formula samples in a dtype of its own keeps it where that is the more precise, as a
+    float32 master weight among bfloat16 activations; upstream gradients have the dtype of the result.
     Where the settings name a file, inputs are read from it; `upstream="file"` reads upstream gradients too.
     """
     rng = Draw(seed, settings)
     given = tensors.load(settings.file) if settings and settings.file else {}
     read = {name: given[name] for name in formula.sizes(shape, params)} if given else None
-    inputs = read or draw_inputs(formula, shape, params, rng)
-    case = Case(formula, inputs, params, {}).to(device, dtype)
+    drawn = read or draw_inputs(formula, shape, params, rng)
+    inputs = {name: _placed(value, device, dtype, keep=not read) for name, value in drawn.items()}
+    case = Case(formula, inputs, params, {})
     if upstream == "file":
         grads = {name: given[f"grad_{name}"] for name in formula.outputs}
     else:
         grads = {name: UPSTREAMS[upstream](rng, case.results[name].shape) for name in formula.outputs}
-    return case.with_upstream({name: grad.to(device, dtype) for name, grad in grads.items()})
+    dtypes = {name: case.results[name].dtype for name in grads if case.results[name].is_floating_point()}
+    return case.with_upstream(
+        {name: grad.to(device, dtypes.get(name, dtype)) for name, grad in grads.items()}
+    )
+
+
+def _placed(value: Tensor, device: str, dtype: torch.dtype, *, keep: bool) -> Tensor:
+    """Move a tensor, and round a floating one to the dtype of the experiment or to its own."""
+    if not value.is_floating_point():
+        return value.to(device)
+    stated = keep and value.dtype != torch.float64  # what is drawn is float64 until somebody says otherwise
+    return value.to(device, torch.promote_types(value.dtype, dtype) if stated else dtype)
 
 
 def draw_inputs(formula: Formula, shape: Shape, params: Mapping[str, Any], rng: Draw) -> dict[str, Tensor]:
@@ -70,6 +84,11 @@ def _sampled(
     for name, value in sampled.items():
         if name not in sizes:
             raise FormulaError(f"{formula.name}: sample: {unknown('input', name, sizes)}")
+        if value.is_complex():
+            raise FormulaError(
+                f"{formula.name}: sample draws {name} as {value.dtype}; an input is real: give pairs, "
+                "as torch.view_as_real makes them"
+            )
         if tuple(value.shape) != tuple(sizes[name]):
             raise FormulaError(
                 f"{formula.name}: sample draws {name} as {tuple(value.shape)}; shapes says {sizes[name]}"

@@ -1,6 +1,7 @@
 """Right at a generic point, whatever was asked for: signed numbers that use all digits."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from runner.case.case import Case
 from runner.case.inputs import with_all_digits as more_digits
@@ -9,6 +10,7 @@ from runner.checks.subject import Subject, check
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 
+MOST_ELEMENTS = 2**16  # of inputs and outputs together, at the experiment's own shape
 CONDITION = "signed inputs of all digits"
 
 
@@ -24,11 +26,18 @@ def _sample(subject: Subject) -> Sample | None:
     """Draw the point; where forward refuses signed inputs, those of the experiment's own distribution."""
     for inputs in ({"distribution": "normal", "scale": 1.0, "offset": 0.0}, {}):
         try:
-            case = with_all_digits(subject.small(inputs=inputs))
+            case = with_all_digits(_own_shape(subject, subject.small(inputs=inputs)))
             return subject.sample_of(CONDITION, case)
         except Exception:  # what forward refuses is no fault of the derivation
             continue
     return None
+
+
+def _own_shape(subject: Subject, small: Spec) -> Spec:
+    """Return the specification at the experiment's own shape where that costs little."""
+    own = {**subject.spec.shape}
+    elements = subject.case.terms**subject.derivation.kind.order
+    return replace(small, shape=own) if elements <= MOST_ELEMENTS else small
 
 
 def with_all_digits(spec: Spec) -> Case:

@@ -209,7 +209,7 @@ class Subject:
     def _compared(self, outcome: Outcome, sample: Sample, gradient: Tensor, exact_nan: bool) -> Outcome:
         """Fill in how near to its bound a gradient comes, and what is wrong with one that is beyond."""
         truth, case = sample.truth[outcome.wrt], sample.case
-        if mismatch := compare.mismatch(gradient, truth.to(case.device, case.dtype)):
+        if mismatch := compare.mismatch(gradient, truth.to(case.inputs[outcome.wrt])):
             broken = say("mismatch", **vars(mismatch))
             return dataclasses.replace(outcome, broken=broken, verdict="invalid")
         judged = gradient if exact_nan else torch.where(truth.isfinite(), gradient, truth.to(gradient))

@@ -151,6 +151,9 @@ SENTENCES: dict[str, Words] = {
     # references
     "finite_differences_disagree": "along a random direction of {wrt:and}, "
     "finite differences of forward give {slope:.6g}, float64 autograd {expected:.6g}",
+    "finite_differences_side": "the gradient by {wrt} and finite differences of forward agree; "
+    "float64 autograd is {error:.3g} off, which is the weak one: along the difference "
+    "{expected:.12g}, where they give {slope:.12g}",
     "library_disagrees": "in float64 the gradients of the library function and of forward "
     "differ by {error:.3g}",
     "truth_not_finite": "float64 autograd is not finite at {count} elements where the gradient is",

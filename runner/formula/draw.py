@@ -14,9 +14,10 @@ FLOAT = torch.float32  # both are named at every draw: a plug-in may have set to
 
 
 class Draw:
-    """A small random generator: on the CPU and in float32, whatever the experiment's device and dtype.
+    """A small random generator: on the CPU, of numbers that float32 holds, whatever the experiment's dtype.
 
-    One seed therefore gives the same numbers, up to rounding, everywhere.
+    One seed therefore gives the same numbers, up to rounding, everywhere. They come as float64, which leaves
+    their dtype open: the experiment's. What `sample` casts to another keeps it, where it is the more precise.
     """
 
     def __init__(self, seed: int, settings: Inputs | None = None) -> None:
@@ -28,16 +29,15 @@ class Draw:
         values = DISTRIBUTIONS[self._settings.distribution or DEFAULT_DISTRIBUTION](self, size)
         if self._settings.scale != 1.0:
             values = values * self._settings.scale
-        return values + self._settings.offset if self._settings.offset else values
+        return (values + self._settings.offset if self._settings.offset else values).double()
 
     def uniform(self, size: Size, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Draw from [low, high)."""
-        return self._rand(size) * (high - low) + low
+        return (self._rand(size) * (high - low) + low).double()
 
     def normal(self, size: Size, mean: float = 0.0, std: float = 1.0) -> Tensor:
         """Draw from the normal distribution."""
-        drawn = torch.randn(tuple(size), generator=self._generator, dtype=FLOAT, device=PLACE)
-        return drawn * std + mean
+        return self._randn(size, mean, std).double()
 
     def integers(self, size: Size, low: int, high: int) -> Tensor:
         """Draw int64 from [low, high), distributed as `inputs.ids` says."""
@@ -63,22 +63,26 @@ class Draw:
     def _sorted(self, size: Size, low: int, high: int) -> Tensor:
         return self._integers(size, low, high).flatten().sort().values.view(tuple(size))
 
+    def _randn(self, size: Size, mean: float = 0.0, std: float = 1.0) -> Tensor:
+        drawn = torch.randn(tuple(size), generator=self._generator, dtype=FLOAT, device=PLACE)
+        return drawn * std + mean
+
     def _rand(self, size: Size) -> Tensor:
         return torch.rand(tuple(size), generator=self._generator, dtype=FLOAT, device=PLACE)
 
 
 DISTRIBUTIONS: dict[str, Callable[[Draw, Size], Tensor]] = {
-    "uniform": Draw.uniform,
-    "normal": Draw.normal,
+    "uniform": Draw._rand,
+    "normal": Draw._randn,
     "zeros": lambda rng, size: torch.zeros(tuple(size), dtype=FLOAT, device=PLACE),
     "ties": lambda rng, size: rng._integers(size, -1, 2).to(FLOAT),
-    "half_zeros": lambda rng, size: rng.normal(size) * rng.boolean(size),
-    "negative": lambda rng, size: -rng.normal(size).abs(),
-    "tiny": lambda rng, size: rng.normal(size, std=1e-20),
-    "small": lambda rng, size: rng.normal(size, std=1e-4),
-    "large": lambda rng, size: rng.normal(size, std=30.0),
-    "huge": lambda rng, size: rng.normal(size, std=1e5),
-    "offset": lambda rng, size: rng.normal(size, mean=10.0),
+    "half_zeros": lambda rng, size: rng._randn(size) * rng.boolean(size),
+    "negative": lambda rng, size: -rng._randn(size).abs(),
+    "tiny": lambda rng, size: rng._randn(size, std=1e-20),
+    "small": lambda rng, size: rng._randn(size, std=1e-4),
+    "large": lambda rng, size: rng._randn(size, std=30.0),
+    "huge": lambda rng, size: rng._randn(size, std=1e5),
+    "offset": lambda rng, size: rng._randn(size, mean=10.0),
 }
 IDS: dict[str, Callable[[Draw, Size, int, int], Tensor]] = {
     "uniform": Draw._integers,
@@ -89,7 +93,7 @@ IDS: dict[str, Callable[[Draw, Size, int, int], Tensor]] = {
 """Distributions of integers: labels, and ids that choose a row."""
 UPSTREAMS: dict[str, Callable[[Draw, Size], Tensor]] = {
     "ones": lambda rng, size: torch.ones(tuple(size), dtype=FLOAT, device=PLACE),
-    "normal": Draw.normal,
+    "normal": Draw._randn,
 }
 DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM = "uniform", "ones"  # those of the notebook that handgrad began with
 DEFAULT_IDS = "uniform"

@@ -24,8 +24,9 @@ class Formula:
     `outputs` and `saved` name what `forward` returns. `constants` are floating inputs that are held
     fixed; `detached` those of which forward stops part of the gradient on purpose, so that finite
     differences say nothing about them. `deterministic` claims the same bits at every call, where another
-    order of a sum would be legal. `edges` are degenerate cases by name, `example` is the experiment that is
-    run where none is described. `statement` is the file's docstring.
+    order of a sum would be legal. `domain` is for functions that cannot be annotated. `edges` are
+    degenerate cases by name, `example` is the experiment that is run where none is described. `statement`
+    is the file's docstring.
 
     What an author may state beside: `precision`, in which correctness is decided; `tolerance`, a relative
     error that is right in float64, as of a solver that stops; `recomputes`, that derivations call autograd
@@ -43,6 +44,7 @@ class Formula:
     constants: tuple[str, ...] = ()
     detached: tuple[str, ...] = ()
     deterministic: bool = False
+    domain: Mapping[str, Domain] = field(default_factory=dict)
     edges: Mapping[str, Edge] = field(default_factory=dict)
     example: Example | None = None
     precision: Precision = "float64"
@@ -86,8 +88,9 @@ class Formula:
 
     @cached_property
     def domains(self) -> dict[str, Domain]:
-        """The values that hyper-parameters may take, as far as they are annotated."""
-        return {n: domain for f in self.functions for n, domain in signature(f).domains.items()}
+        """The values that hyper-parameters may take, as far as that is said: annotated, or in `domain`."""
+        annotated = {n: domain for f in self.functions for n, domain in signature(f).domains.items()}
+        return {**annotated, **self.domain}
 
     def domain_of(self, parameter: str) -> Domain:
         """Return the values that a hyper-parameter may take."""

@@ -9,14 +9,20 @@ from runner.formula.edge import Edge, Shape
 
 REQUIRED = ("shapes", "forward")
 NAMES = (*REQUIRED, "library", "sample")
+BELONGS = {"sample": "shapes", "library": "forward"}
 
 
 def of_module(namespace: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Add to what `register` is given the functions of the calling file that it is not given.
 
-    Raises FormulaError for one that is no function, and where there is no `forward` or no `shapes`.
+    What belongs to another function of the file is left out: `sample` where `shapes` is passed, `library`
+    where `forward` is. Raises FormulaError for one that is no function, and where there is no `forward` or
+    no `shapes`.
     """
     defined = {name: namespace[name] for name in NAMES if name in namespace}
+    for optional, of in BELONGS.items():
+        if given.get(of, defined.get(of)) is not defined.get(of):
+            defined.pop(optional, None)
     pieces = {**defined, **given}
     for name in NAMES:
         _is_function(name, pieces.get(name), str(namespace.get("__name__")), defined)

@@ -1,5 +1,6 @@
 """Every formula there is, by name: those registered so far, and the files of `experiments/`."""
 
+import dataclasses
 import importlib
 import inspect
 import sys
@@ -35,6 +36,10 @@ def register(
     received and what there is, when the pieces do not fit together.
     """
     pieces = of_module(sys._getframe(1).f_globals, record)
+    known = {field.name for field in dataclasses.fields(Formula)}
+    for given in pieces:
+        if given not in known:
+            raise FormulaError(f"register: {unknown('argument', given, known)}")
     forward = pieces["forward"]
     name = name or forward.__module__.rpartition(".")[2]
     formula = Formula(

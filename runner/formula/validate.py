@@ -41,6 +41,7 @@ def validate(formula: Formula) -> None:
             _only_known(formula, function, known, any_input=forward.takes_rest)
     _members(formula, "constants", formula.constants, named, any_input=forward.takes_rest)
     _members(formula, "detached", formula.detached, named, any_input=forward.takes_rest)
+    _members(formula, "hyper-parameter in domain", formula.domain, hyper)
     for name, edge in formula.edges.items():
         _members(formula, f"shape key of edge {name}", edge.shape, dimensions)
         _members(formula, f"params key of edge {name}", edge.params, hyper)
@@ -62,7 +63,7 @@ def _domains(formula: Formula) -> None:
     for function in formula.functions:
         for name, domain in signature(function).domains.items():
             held = formula.domains[name]
-            if domain.description != held.description:
+            if name not in formula.domain and domain.description != held.description:
                 two = f"{domain.description} in {function.__name__}, {held.description} elsewhere"
                 raise FormulaError(f"{formula.name}: {name} has two domains: {two}")
 

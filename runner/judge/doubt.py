@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,6 +18,11 @@ TRUNCATED = 1e-5  # of the slope: gradcheck's rtol is 1e-3, and STEP^2 times a t
 ROUNDED = 1e-8  # of the terms of <G, y>: they are rounded to eps each, and divided by 2 STEP: 1e-10
 KINK = 100  # times what is allowed: two slopes that differ by more belong to a kink, not to a curve
 UNSETTLED = 100  # times what twice the step changes: an error that is no larger may be the step's own
+STEPS = (1e-4, 1e-5, 1e-7, 1e-8)
+"""Where forward is flat a longer one sees more, and a shorter where it is steep."""
+FINE_STEPS = (1e-2, 1e-3, 1e-4, 1e-5)  # of an input's size; the two that agree best tell how well
+FINE = 1e-5  # relative: a larger difference is seen by the random directions
+DECIDES = 10  # times less than the difference in question must a slope be uncertain by
 LIBRARY = 1e-6  # relative: half of float64's digits may go where a fused kernel sums in another order
 
 
@@ -64,6 +70,8 @@ def _along(case: Case, truth: Mapping[str, Tensor], wrt: Sequence[str], seed: in
         return None
     if error <= UNSETTLED * abs(_slope(case, directions, 2 * STEP)[0] - slope):
         return None
+    if any(abs(_slope(case, directions, step)[0] - expected) <= allowed for step in STEPS):
+        return None
     return say("finite_differences_disagree", wrt=list(wrt), slope=slope, expected=expected)
 
 
@@ -92,6 +100,30 @@ def _product(case: Case, results: Mapping[str, Tensor]) -> tuple[float, float]:
     """Return <G, results>, and the sum of its terms' sizes."""
     terms = [case.upstream[name] * results[name] for name in case.formula.outputs]
     return sum(float(t.sum()) for t in terms), sum(float(t.abs().sum()) for t in terms)
+
+
+def contradicted(case: Case, truth: Tensor, gradient: Tensor, wrt: str) -> Statement | None:
+    """Say where finite differences of forward side with a gradient, and not with its float64 reference.
+
+    They are taken along the very difference of the two, if that is small, at several steps; the two which
+    agree best have to tell the one from the other.
+    """
+    difference = gradient.to(truth) - truth
+    largest = magnitude(difference)
+    if not 0 < largest <= FINE * magnitude(truth) or not bool(difference.isfinite().all()):
+        return None
+    direction = difference / largest
+    gap = float((difference * direction).sum())
+    expected = float((truth * direction).sum())
+    scale = magnitude(case.inputs[wrt]) or 1.0
+    try:
+        slopes = [_slope(case, {wrt: direction}, step * scale)[0] for step in FINE_STEPS]
+    except Exception:  # forward refuses what lies beside the point
+        return None
+    uncertain, slope = min((abs(a - b), b) for a, b in pairwise(slopes))
+    if DECIDES * uncertain > gap or not abs(slope - expected - gap) < abs(slope - expected) / 2:
+        return None
+    return say("finite_differences_side", wrt=wrt, error=largest, slope=slope, expected=expected)
 
 
 def _library_doubts(case: Case, truth: Mapping[str, Tensor]) -> dict[str, Statement]:

@@ -14,6 +14,7 @@ from runner.formula.formula import Formula
 from runner.formula.kind import GRADIENT
 from runner.judge.accuracy import Accuracy
 from runner.judge.answer import Answer, name_of
+from runner.judge.doubt import contradicted
 from runner.judge.judgement import Judgement
 from runner.judge.noise import widened
 from runner.judge.references import References
@@ -73,7 +74,7 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
     """Decide correctness in the strongest dtype, and accuracy in the experiment's own."""
     kind, wrt = answer.derivation.kind, measured.wrt
     truth, strongest = references.truth[kind.name][wrt], answer.strongest[wrt]
-    target = truth.to(answer.decided.device, answer.decided.dtype)
+    target = truth.to(answer.decided.device, answer.decided.inputs[wrt].dtype)
     if mismatch := compare.mismatch(strongest, target):
         refused = _refused(measured, mismatch, strongest, target, references)
         said = say("in_dtype", dtype=measured.judged_in, what=refused.diagnosis[0])
@@ -85,6 +86,8 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
     if answer.case.dtype == strongest.dtype == torch.float64:
         measured = replace(measured, bound=max(measured.bound, bound))
     if doubt := references.doubts.get(wrt) or _no_truth(error, strongest, truth):
+        return replace(measured, verdict="suspect_reference", diagnosis=(doubt,))
+    if not error <= bound and (doubt := contradicted(references.exact, truth, strongest, wrt)):
         return replace(measured, verdict="suspect_reference", diagnosis=(doubt,))
     if not error <= bound:
         return replace(

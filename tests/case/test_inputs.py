@@ -16,6 +16,7 @@ from runner.formula.draw import DISTRIBUTIONS, UPSTREAMS, Draw
 from runner.formula.formula import Formula
 from runner.settings import Inputs
 from tests.by_hand import formula_of, product, same, values
+from tests.conftest import Plant
 
 F64, F32, BF16 = torch.float64, torch.float32, torch.bfloat16
 
@@ -183,3 +184,39 @@ def test_generators_are_put_back(error: type[BaseException] | None) -> None:
     else:
         interrupted()
     assert generators() == before
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [(torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
+)
+def test_what_sample_casts_keeps_its_dtype_among_less_precise_ones(
+    plant: Plant, dtype: torch.dtype, kept: torch.dtype
+) -> None:
+    def sample(rng: Draw, n: int) -> dict[str, torch.Tensor]:
+        return {"w": rng.normal((n,)).to(torch.float32), "v": rng.uniform((n,))}
+
+    def forward(x: torch.Tensor, w: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return x * w.to(x.dtype) * v
+
+    formula = plant(
+        lambda grad_y, x, w, v: {"x": grad_y * w.to(x.dtype) * v},
+        forward=forward,
+        sample=sample,
+        shapes=lambda n: dict.fromkeys("xwv", (n,)),
+    )
+    case = make_case(formula, {"n": 3}, {}, seed=1, dtype=dtype)
+    assert {name: value.dtype for name, value in case.inputs.items()} == {"x": dtype, "w": kept, "v": dtype}
+    assert case.dtype == dtype
+    assert case.upstream["y"].dtype == dtype
+
+
+def test_complex_inputs_are_refused(plant: Plant) -> None:
+    formula = plant(
+        lambda grad_y, x: {"x": grad_y},
+        forward=lambda x: x * 1,
+        sample=lambda rng, n: {"x": torch.complex(rng.normal((n,)), rng.normal((n,)))},
+        shapes=lambda n: {"x": (n,)},
+    )
+    with pytest.raises(FormulaError, match=r"sample draws x as torch\.complex128; an input is real"):
+        make_case(formula, {"n": 3}, {}, seed=1)

@@ -212,3 +212,21 @@ def test_domain(domain: Domain, inside: list[Any], outside: list[Any]) -> None:
 def test_a_function_whose_arguments_cannot_be_read_is_refused() -> None:
     with pytest.raises(FormulaError, match="sin: its arguments cannot be read"):
         register(name="in_c", forward=torch.sin, shapes=lambda n: {"x": (n,)}, gradients=[lambda grad_y: {}])
+
+
+def test_a_domain_may_be_stated_beside_a_function_that_cannot_be_annotated(plant: Plant) -> None:
+    def forward(x: Tensor, *, eps: float = 0.1) -> Tensor:
+        return x * eps
+
+    def scaled(grad_y: Tensor, *, eps: float) -> dict[str, Tensor]:
+        return {"x": grad_y * eps}
+
+    formula = plant(scaled, forward=forward, shapes=lambda n: {"x": (n,)}, domain={"eps": at_least(0)})
+    assert not formula.domain_of("eps").contains(-1.0)
+    with pytest.raises(FormulaError, match="unknown hyper-parameter in domain 'ep'; did you mean 'eps'"):
+        plant(scaled, forward=forward, shapes=lambda n: {"x": (n,)}, domain={"ep": at_least(0)}, name="other")
+
+
+def test_an_argument_that_register_does_not_have_is_named(plant: Plant) -> None:
+    with pytest.raises(FormulaError, match="register: unknown argument 'outptus'; did you mean 'outputs'"):
+        plant(right, forward=lambda x: x, shapes=lambda n: {"x": (n,)}, outptus=("y",))

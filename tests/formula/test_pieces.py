@@ -6,6 +6,7 @@ import pytest
 
 from runner.errors import FormulaError
 from runner.formula import lookup
+from runner.formula.pieces import of_module
 
 pytestmark = pytest.mark.usefixtures("own_formulas")
 
@@ -67,3 +68,17 @@ register_function(Twice, name="page", forward=forward)
 """
     namespace = page(SHAPES, FORWARD, code)
     assert lookup("page").shapes is namespace["shapes"]
+
+
+def test_what_belongs_to_another_function_of_the_file_is_left_out(own_formulas: None) -> None:
+    def sample(rng: Any) -> dict[str, Any]:
+        return {}
+
+    def other(x: Any) -> Any:
+        return x
+
+    namespace = {"shapes": dict, "forward": other, "sample": sample, "library": other, "__name__": "file"}
+    assert of_module(namespace, {})["sample"] is sample
+    assert "sample" not in of_module(namespace, {"shapes": list})
+    assert "library" not in of_module(namespace, {"forward": dict})
+    assert of_module(namespace, {"forward": other, "shapes": dict})["library"] is other

@@ -8,10 +8,14 @@ import torch
 from torch import Tensor
 
 from runner.case.case import Case
+from runner.case.resolve import resolve
 from runner.diagnose import Statement
 from runner.judge.doubt import doubts
 from runner.judge.reference import by_forward
+from runner.settings import Check, Config
 from tests.by_hand import Function, at, cube, formula_of, lying, product, twice
+from tests.conftest import Plant
+from tests.registry import rows
 
 NAN, INF = math.nan, math.inf
 
@@ -108,3 +112,50 @@ def test_the_process_around_it_is_neither_asked_nor_changed() -> None:
     with torch.device("meta"):  # the default of a process whose plug-in has set one
         assert doubted(case) == expected != {}
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class ThirdOfFloat32(torch.autograd.Function):
+    """A third, whose backward multiplies by what float32 makes of it: 2.5e-8 off."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x / 3
+
+    @staticmethod
+    def backward(ctx: Any, *grad_y: Tensor) -> Tensor:
+        return grad_y[0] * float(torch.tensor(1 / 3, dtype=torch.float32))
+
+
+@pytest.mark.parametrize("level", ["off", "quick", "full"])
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "suspect_reference"), (1 + 1e-7, "wrong")])
+def test_a_reference_of_few_digits_is_told_from_a_gradient_of_few(
+    plant: Plant, level: str, factor: float, verdict: str
+) -> None:
+    def third(grad_y: Tensor) -> dict[str, Tensor]:
+        return {"x": grad_y / 3 * factor}
+
+    plant(third, forward=lambda x: ThirdOfFloat32.apply(x), shapes=lambda n: {"x": (n,)})  # type: ignore[no-untyped-call]
+    (row,) = rows(resolve(Config(formula="planted", shape={"n": 5}, check=Check(level), upstream="normal")))
+    assert row.verdict == verdict, row.diagnosis
+    assert ("finite differences of forward agree" in row.diagnosis) is (factor == 1)
+
+
+@pytest.mark.parametrize("forward", [
+    lambda x: (x - 0.3).abs() ** 1.5,  # steep where it turns
+    lambda x: torch.exp(30 * x),
+    lambda x: torch.where(x > 0.5, x, 0.5 + (x - 0.5) * 1e3),
+    lambda x: x ** 9,
+    lambda x: torch.sin(1e4 * x) / 1e4,
+    lambda x: torch.sqrt(x + 1e-9),
+])  # fmt: skip
+@pytest.mark.parametrize("seed", range(3))
+def test_steep_and_flat_forwards_are_not_doubted(plant: Plant, forward: Any, seed: int) -> None:
+    def recorded(grad_y: Tensor, x: Tensor) -> dict[str, Tensor]:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            return {"x": torch.autograd.grad(forward(x), x, grad_y)[0]}
+
+    plant(recorded, forward=lambda x: forward(x), shapes=lambda n: {"x": (n,)}, recomputes=True)
+    config = Config(formula="planted", shape={"n": 5}, seed=seed, check=Check("quick"), upstream="normal")
+    (row,) = rows(resolve(config))
+    assert row.verdict in ("exact", "correct"), row.diagnosis
