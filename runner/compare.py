@@ -10,10 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Verdict = Literal["exact", "correct", "inaccurate", "suspect_reference", "invalid", "wrong"]
+Verdict = Literal["exact", "correct", "unchecked", "inaccurate", "suspect_reference", "invalid", "wrong"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 """From best to worst."""
-RIGHT = frozenset[Verdict]({"exact", "correct", "inaccurate"})
+RIGHT = frozenset[Verdict]({"exact", "correct", "unchecked", "inaccurate"})
 """Those of a gradient whose mathematics is right."""
 
 ACCUMULATOR_ROUNDOFF = 2.0**-24  # float32, in which low-precision kernels accumulate

@@ -35,7 +35,11 @@ COLUMNS = (
     Column("execution", str, "how the derivation was executed"),
     # verdict
     Column("status", str, "completed, failed (the code raised), unsupported (no kernel), crashed or timeout"),
-    Column("verdict", str, "exact, correct, inaccurate, suspect_reference, invalid or wrong"),
+    Column(
+        "verdict",
+        str,
+        "exact, correct, unchecked (check=off), inaccurate, suspect_reference, invalid, wrong",
+    ),
     Column("check", str, "which properties were checked: off, quick or full"),
     Column("judged_in", str, "dtype in which correctness was decided"),
     Column("failed_checks", str, "the properties that do not hold"),

@@ -82,9 +82,7 @@ def takes_chances() -> Callable[..., Gradients]:
     generator = torch.Generator().manual_seed(0)
 
     def noise(grad: Tensor, *_: Tensor) -> Tensor:
-        return grad * (
-            1 + torch.finfo(grad.dtype).eps * torch.randint(-2, 3, grad.shape, generator=generator)
-        )
+        return grad * (1 + torch.randint(-2, 3, grad.shape, generator=generator).to(grad) / 100)
 
     return by_x(noise)
 
@@ -211,7 +209,7 @@ def test_a_missing_output(plant: Plant) -> None:
     ids=["low-precision accumulation", "cancellation", "overflow"],
 )
 def test_a_mistake_of_the_arithmetic(plant: Plant, change: Callable[..., Tensor], dtype: str) -> None:
-    assert judged(plant, by_x(change), dtype=dtype)["x"].verdict in ("inaccurate", "wrong")
+    assert judged(plant, by_x(change), dtype=dtype)["x"].verdict in ("inaccurate", "invalid", "wrong")
 
 
 def test_an_ignored_upstream_under_ones(plant: Plant) -> None:

@@ -18,6 +18,7 @@ MOST_ROWS = MOST_FIRST  # a longer sweep is read in the CSV
 STYLES = {
     "exact": "green",
     "correct": "green",
+    "unchecked": "cyan",
     "inaccurate": "yellow",
     "suspect_reference": "magenta",
     "unsupported": "dim",

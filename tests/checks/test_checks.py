@@ -186,7 +186,7 @@ def test_a_right_gradient_passes_every_level(plant: Plant, level: str) -> None:
     plant(product)
     found = judged(level)
     assert [row.wrt for row in found] == ["W", "x"]
-    assert {row.verdict for row in found} <= {"exact", "correct"}
+    assert {row.verdict for row in found} <= ({"unchecked"} if level == "off" else {"exact", "correct"})
     assert {row.failed_checks for row in found} == {""}
 
 
@@ -243,7 +243,8 @@ def test_a_kernel_of_one_dtype_says_so(plant: Plant, level: str) -> None:
     plant(only_bfloat16)
     found = judged(level, dtype="bfloat16")
     assert [row.wrt for row in found] == ["W", "x"]
-    assert {row.verdict for row in found} <= {"exact", "correct"}, found[0].diagnosis
+    right = {"unchecked"} if level == "off" else {"exact", "correct"}
+    assert {row.verdict for row in found} <= right, found[0].diagnosis
     assert all("no float64 (TypeError: expected bfloat16" in row.notes for row in found)
     assert all("decided in bfloat16" in row.notes for row in found)
 
