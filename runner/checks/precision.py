@@ -12,10 +12,11 @@ from runner import compare
 from runner.case.case import Case
 from runner.case.spec import DTYPES, Spec, case_of
 from runner.checks.subject import Subject, check
-from runner.diagnose import Statement, say
+from runner.diagnose import say
 from runner.errors import reason
 from runner.judge import reference
 from runner.judge.judgement import Outcome
+from runner.judge.loss import loss
 from runner.judge.noise import rounding_of_autograd
 from runner.record import spelled
 
@@ -101,13 +102,15 @@ def _loss(
     """Say how much more accuracy is lost than the bound, or autograd itself, excuses.
 
     A NaN or Inf is a loss where the truth is within the dtype's range, and forward or autograd is finite.
+    A truth that is not finite itself shows no loss.
     """
     fine = Outcome(check="precision", verdict="inaccurate", compared=True)
     error, size = compare.max_abs_error(gradient, truth), compare.magnitude(truth)
-    if not math.isfinite(error) and (count := compare.measure(gradient, truth).nonfinite):
+    if not math.isfinite(error):
+        count = compare.measure(gradient, truth).nonfinite
         possible = _finite([of_autograd]) or _finite(case.results.values())
         fits = size < torch.finfo(gradient.dtype).max
-        lost = say("not_finite", count=count) if possible and fits else None
+        lost = say("not_finite", count=count) if count and possible and fits else None
         return dataclasses.replace(fine, broken=lost)
     if subject.derivation.kind.order > 1:
         return fine
@@ -118,14 +121,7 @@ def _loss(
         bound = max(bound, 4 * rounding_of_autograd(case, subject.derivation.kind, wrt))
     if error <= bound:
         return fine
-    return dataclasses.replace(fine, broken=_said(compare.measure(gradient, truth), bound))
-
-
-def _said(errors: compare.Errors, bound: float) -> Statement:
-    """Tell the loss in unit roundoffs of the truth; where that is zero, as it is."""
-    if not errors.size:
-        return say("loses_at_zero", error=errors.max_abs, excused=bound)
-    return say("loses", error=errors.in_u, excused=errors.in_u * bound / errors.max_abs)
+    return dataclasses.replace(fine, broken=loss(compare.measure(gradient, truth), bound, gradient.dtype))
 
 
 def _finite(tensors: Iterable[Tensor]) -> bool:

@@ -42,10 +42,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Spread:
-    """How far two calls are apart, what rounding explains of it, and one unit roundoff of the truth."""
+    """How far two calls are apart, what rounding explains of it, and how large the truth is."""
 
     error: float
     excused: float
+    size: float
     unit: float
 
     @property
@@ -54,9 +55,9 @@ class Spread:
         return self.error <= self.excused
 
     def told(self, wrt: str) -> Statement:
-        """Say it in unit roundoffs."""
-        unit = self.unit or math.nan
-        return say("other_bits", wrt=wrt, spread=self.error / unit, excused=self.excused / unit)
+        """Say it in unit roundoffs of the truth, unless it is larger than that."""
+        unit, name = (self.unit, " u") if self.error < self.size else (1.0, "")
+        return say("other_bits", wrt=wrt, spread=self.error / unit, excused=self.excused / unit, unit=name)
 
 
 @dataclass(frozen=True)
@@ -193,9 +194,9 @@ class Subject:
             return None
         truth = self.sample_of("two calls", case).truth[wrt]
         error = compare.max_abs_error(other[wrt], one[wrt])
-        unit = compare.unit_roundoff(case.dtype) * compare.magnitude(truth)
+        size = compare.magnitude(truth)
         excused = Accuracy(case, self.derivation).between_calls(truth, wrt)
-        return Spread(error, excused, unit)
+        return Spread(error, excused, size, compare.unit_roundoff(case.dtype) * size)
 
     def same(self, check: str, statement: str, case: Case, one: Tensors, other: Tensors) -> Iterator[Outcome]:
         """Yield, input by input, whether two calls on a case agree; the statement is what it means if not.

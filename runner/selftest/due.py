@@ -37,7 +37,9 @@ STATEMENTS = {
     "sizes": ("shapes_by_rule", "some_shapes"),
     "upstream": ("upstream_ignored", "not_linear", "upstream_there"),
     "scale of upstream": ("not_homogeneous", "overflows_when_scaled"),
-    "precision": ("computed_in", "loses", "loses_at_zero", "rounding_only", "as_autograd_itself"),
+    "precision": (
+        "computed_in", "loses", "loses_all", "loses_at_zero", "rounding_only", "as_autograd_itself",
+    ),
     "memory": ("changed_by_call", "overwritten", "stale", "used_context", "overwritten_context"),
     "history": ("remembered", "history", "address", "stale"),
     "noise": ("not_repeated_bits",),
