@@ -224,11 +224,23 @@ class Subject:
             return dataclasses.replace(outcome, ratio=ratio)
         if outcome.wrt in self.wrong:
             return dataclasses.replace(outcome, ratio=ratio, broken=say("wrong_here_too", wrt=outcome.wrt))
-        upstream = next(iter(case.upstream.values()))
-        names = {"dimensions": sample.shape or self.small().shape, "params": case.params}
-        value, bound = case.inputs[outcome.wrt], sample.bound(outcome.wrt)
-        broken = diagnose(judged, truth, bound, value=value, upstream=upstream, **names)
+        broken = self.diagnosed(sample, outcome.wrt, judged)
         return dataclasses.replace(outcome, ratio=ratio, broken=broken)
+
+    def diagnosed(self, sample: Sample, wrt: str, gradient: Tensor) -> Statement:
+        """Say what is wrong with a gradient at a sample."""
+        case = sample.case
+        return diagnose(
+            gradient,
+            sample.truth[wrt],
+            sample.bound(wrt),
+            value=case.inputs[wrt],
+            upstream=next(iter(case.upstream.values())),
+            dimensions=sample.shape or self.small().shape,
+            params=case.params,
+            others={name: other for name, other in sample.truth.items() if name != wrt},
+            inputs=case.inputs,
+        )
 
 
 def _alike(sample: Sample, wrt: str, one: Tensor, other: Tensor) -> bool:

@@ -109,6 +109,8 @@ SENTENCES: dict[str, Words] = {
     "the {reduction} of the gradient and its transpose is right",
     "reduced": "each element is the {reduction} of the right ones over {axes:axes}",
     "off_by_multiple": _multiple,
+    "term_missing": "a term is missing: {names:times}{apart}",
+    "term_too_much": "a term is too much: {names:times}{apart}",
     "off_by_constant": "off by a number that is constant everywhere, {number:.3g}{remedy}",
     "off_by_constants": "off by a number that is constant along {axes:axes}, {sizes:range} in size{remedy}",
     "mean_to_subtract": ", and right once its mean is subtracted there",

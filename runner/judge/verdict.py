@@ -149,6 +149,7 @@ def _explained(gradient: Tensor, truth: Tensor, bound: float, wrt: str, referenc
         dimensions=references.shape,
         params=exact.params,
         others={name: other for name, other in gradients.items() if name != wrt},
+        inputs=exact.inputs,
     )
 
 
