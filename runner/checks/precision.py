@@ -65,21 +65,23 @@ def precision(subject: Subject) -> Iterator[Outcome]:
     """In the experiment's dtype, longer sums and other scales lose no more than the bound allows."""
     if subject.spec.dtype == "float64":
         return
-    for condition, case, of_autograd, truth in subject.once("precision", lambda: list(_cases(subject))):
+    for condition, spec, case, of_autograd, truth in subject.once("precision", lambda: list(_cases(subject))):
         gradients = subject.differentiate(case)
         for wrt, gradient in gradients.items():
             if not compare.mismatch(gradient, of_autograd[wrt]):
                 lost = _loss(subject, case, gradient, of_autograd[wrt], truth[wrt], wrt)
                 lost = dataclasses.replace(lost, wrt=wrt, condition=condition)
-                yield lost if lost.holds else _confirmed(subject, case, gradient, truth[wrt], lost)
+                yield lost if lost.holds else _confirmed(subject, spec, case, gradient, truth[wrt], lost)
 
 
-def _confirmed(subject: Subject, case: Case, gradient: Tensor, truth: Tensor, lost: Outcome) -> Outcome:
+def _confirmed(
+    subject: Subject, spec: Spec, case: Case, gradient: Tensor, truth: Tensor, lost: Outcome
+) -> Outcome:
     """Judge a loss again in the strongest dtype: what does not shrink there is no rounding."""
     stronger = case.to(case.device, getattr(torch, subject.strongest))
     if stronger.dtype == case.dtype:
         return lost
-    sample = subject.sample_of(lost.condition, stronger)
+    sample = dataclasses.replace(subject.sample_of(lost.condition, stronger), alone=(spec,))
     again = subject.differentiate(stronger).get(lost.wrt)
     if again is None or compare.mismatch(again, truth.to(again)):
         return lost
@@ -128,17 +130,18 @@ def _finite(tensors: Iterable[Tensor]) -> bool:
     return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
-def _cases(subject: Subject) -> Iterator[tuple[str, Case, Gradients, Gradients]]:
+def _cases(subject: Subject) -> Iterator[tuple[str, Spec, Case, Gradients, Gradients]]:
     small, kind = subject.small(dtype=subject.spec.dtype), subject.derivation.kind
     for spec in (small,) if kind.order > 1 else (small, _larger(subject, small)):
         for scale, offset in VARIATIONS:
             inputs = dataclasses.replace(spec.inputs, scale=scale * spec.inputs.scale, offset=offset)
-            case = _case_of(dataclasses.replace(spec, inputs=inputs))
+            moved = dataclasses.replace(spec, inputs=inputs)
+            case = _case_of(moved)
             if case is not None:
                 of_autograd = reference.by_library(case, kind)
                 truth = reference.by_forward(reference.in_float64(case), kind)
                 condition = f"inputs times {scale:g}, plus {offset:g}, {spelled(spec.shape)}"
-                yield condition, case, of_autograd, truth
+                yield condition, moved, case, of_autograd, truth
 
 
 def _larger(subject: Subject, spec: Spec) -> Spec:

@@ -15,12 +15,12 @@ from torch import Tensor
 from runner.diagnose.evidence import Evidence, magnitude
 from runner.diagnose.figures import counts, worst
 from runner.diagnose.order import of_another_input, permuted, shuffled
+from runner.diagnose.products import term
 from runner.diagnose.region import nonfinite, only_there
 from runner.diagnose.scale import clipped, computed_in, factor, factor_along_an_axis, signs, upstream_left_out
 from runner.diagnose.shape import mismatch
 from runner.diagnose.statement import Statement, say, sentence
 from runner.diagnose.summary import summarise
-from runner.diagnose.products import term
 from runner.diagnose.terms import (
     nothing_computed,
     offset,

@@ -1,4 +1,4 @@
-"""A hypothesis on a term that is missing: the product of the upstream gradient and inputs, element by element."""
+"""A hypothesis on a term that is missing: the product of the upstream gradient and inputs, elementwise."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ MOST_FACTORS = 2  # beside the upstream gradient
 
 
 def term(evidence: Evidence) -> Statement | None:
-    """Off by the product of the upstream gradient and one or two inputs: a path that is not added, or twice."""
+    """Off by the upstream gradient times one or two inputs: a path that is not added, or added twice."""
     for names, product in _products(evidence):
         if not evidence.certain(product):
             continue
@@ -45,7 +45,7 @@ def _products(evidence: Evidence) -> Iterator[tuple[list[str], Tensor]]:
 
 
 def _repeated(inputs: Mapping[str, Tensor], size: torch.Size) -> Iterator[tuple[str, Tensor]]:
-    """Yield the inputs that have a number for each element of the gradient, repeated where they are smaller."""
+    """Yield the inputs that have a number for each element of the gradient, or can be repeated to."""
     for name, value in inputs.items():
         try:
             yield name, value.expand(size)

@@ -29,8 +29,13 @@ def _sizes(names: Iterable[str], sizes: Iterable[int]) -> str:
     return " ".join(f"{name}={n}" for name, n in zip(names, sizes, strict=True))
 
 
-def _finding(check: str, what: Any, condition: str = "") -> str:
-    return f"{check}: for {condition}: {what}" if condition else f"{check}: {what}"
+def _finding(check: str, what: Any, condition: str = "", smallest: Any = "") -> str:
+    return f"{check}: for {condition}: {what}{smallest}" if condition else f"{check}: {what}{smallest}"
+
+
+def _smallest(settings: str, right: Iterable[str]) -> str:
+    neighbours = f", and right at {joined(right, 'and')}" if right else ""
+    return f"; alone with {settings}{neighbours}"
 
 
 def _conditions(first: str, others: int) -> str:
@@ -76,6 +81,8 @@ SENTENCES: dict[str, Words] = {
     "factor": "{value:fraction}{named}",
     "named": " ({names:or})",
     "or_named": " (or {names:or})",
+    "perhaps_named": " (perhaps {names:or})",
+    "elsewhere": " here, and {value:fraction} at {settings}",
     "decimal": "{value:.6g}",
     "apart": ", times {factor}",
     "one_number": "{gradient:instead of {truth}}: a factor of {factor}",
@@ -184,6 +191,8 @@ SENTENCES: dict[str, Words] = {
     "too_large_to_explain": "a gradient of more than {most} elements is not explained; try a smaller shape",
     # checks
     "finding": _finding,
+    "smallest": _smallest,
+    "at_generic_point": "at normal inputs and upstream gradients {what}",
     "only_for_conditions": _only_for,
     "raises": "it raises {reason}",
     "wrong_here_too": "the gradient by {wrt} is wrong here as it is at the point of the experiment",

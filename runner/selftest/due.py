@@ -27,8 +27,8 @@ STATEMENTS = {
     "input": ("of_another_input",),
     "term": (
         "tensor_left_out", "off_by_multiple", "off_by_constant", "off_by_constants", "row_by_row",
-        "not_symmetric", "factor_changes", "factor_constant", "is_upstream", "is_upstream_times", "clipped", "term_missing",
-        "term_too_much",
+        "not_symmetric", "factor_changes", "factor_constant", "is_upstream", "is_upstream_times", "clipped",
+        "term_missing", "term_too_much",
     ),
     "reduction": ("reduced", "sum_missing", "not_repeated", "reduction_of_right", "squeezed"),
     "shape": ("wrong_shape", "wrong_shape_explained", "wrong_shape_unexplained"),
