@@ -64,6 +64,12 @@ def identical_bits(one: Tensor, other: Tensor) -> bool:
     return torch.equal(one.view(bits), other.to(one.device).view(bits))
 
 
+def other_bits(one: Tensor, other: Tensor) -> Tensor:
+    """Tell for every element of two tensors of a shape and dtype whether the two hold other bits."""
+    bits = INTEGERS[one.element_size()]
+    return one.view(bits) != other.to(one.device).view(bits)
+
+
 @dataclass(frozen=True)
 class Mismatch:
     """What makes a gradient incomparable with the right one, before any number is looked at."""

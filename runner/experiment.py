@@ -8,6 +8,7 @@ from runner.case.case import Case
 from runner.case.inputs import seeded
 from runner.case.spec import Spec, case_of
 from runner.checks import Subject, examine
+from runner.checks.explain import explained
 from runner.clock.timing import clock
 from runner.compare import RIGHT
 from runner.errors import FormulaError, reason
@@ -50,11 +51,13 @@ def _judged(
     try:
         given = answer(derivation, references, spec.precision)
         judgements = [judge(given, wrt, references) for wrt in given.gradients]
-        if spec.check != "off" and judgements:
+        if judgements:
             strongest = judgements[0].judged_in
             wrong = frozenset(judgement.wrt for judgement in judgements if judgement.verdict in FURTHER)
             subject = Subject(spec, case, derivation, given.gradients, strongest, shared, wrong)
-            judgements = weighed(judgements, examine(subject, spec.check))
+            if spec.check != "off":
+                judgements = weighed(judgements, examine(subject, spec.check))
+            judgements = [explained(subject, judgement) for judgement in judgements]
     except Exception as error:  # whatever a derivation raises is its result
         return [_failed(derivation, error)]
     if spec.check == "off":

@@ -10,12 +10,13 @@ from torch import Tensor
 from runner.case.case import Case
 from runner.case.spec import case_of
 from runner.checks.subject import Subject, check
-from runner.compare import magnitude, max_abs_error, unit_roundoff
+from runner.compare import magnitude, max_abs_error, measure
 from runner.diagnose import say
 from runner.errors import reason
 from runner.judge import reference
 from runner.judge.accuracy import Accuracy
 from runner.judge.judgement import Outcome
+from runner.judge.loss import loss
 
 LOWER = torch.bfloat16
 AS_AUTOGRAD = 4  # times the error of the reference forward's own gradient under autocast
@@ -68,8 +69,7 @@ def _judged(
     bound = max(_bound(subject, case, wrt, truth, error), AS_AUTOGRAD * of_autograd)
     if error <= bound:
         return replace(about, ratio=error / bound if bound else 0.0)
-    unit = unit_roundoff(LOWER) * size or 1.0
-    said = say("loses_under_autocast", error=error / unit, excused=bound / unit)
+    said = say("loses_under_autocast", loss=loss(measure(gradient, truth), bound, LOWER))
     return replace(about, broken=said, verdict="inaccurate" if error <= ROUNDED * size else "wrong")
 
 

@@ -17,17 +17,23 @@ CONDITION = "signed inputs of all digits"
 @check("quick")
 def generic_point(subject: Subject) -> Iterator[Outcome]:
     """Normal inputs and upstream gradients, which hide neither a branch at zero nor a factor of one."""
-    sample = subject.once("generic point", lambda: _sample(subject))
+    sample = sample_of(subject)
     if sample is not None:
         yield from subject.compare(sample, "generic_point")
+
+
+def sample_of(subject: Subject) -> Sample | None:
+    """Return the point, which is drawn once."""
+    found: Sample | None = subject.once("generic point", lambda: _sample(subject))
+    return found
 
 
 def _sample(subject: Subject) -> Sample | None:
     """Draw the point; where forward refuses signed inputs, those of the experiment's own distribution."""
     for inputs in ({"distribution": "normal", "scale": 1.0, "offset": 0.0}, {}):
         try:
-            case = with_all_digits(_own_shape(subject, subject.small(inputs=inputs)))
-            return subject.sample_of(CONDITION, case)
+            spec = _own_shape(subject, subject.small(inputs=inputs))
+            return replace(subject.sample_of(CONDITION, with_all_digits(spec)), alone=(spec,))
         except Exception:  # what forward refuses is no fault of the derivation
             continue
     return None

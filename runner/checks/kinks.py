@@ -1,11 +1,13 @@
 """Right around the numbers that stand in the code: where a function has a kink, and where code branches."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
 from runner.case.case import Case
 from runner.case.spec import case_of
+from runner.checks.shrink import everywhere
 from runner.checks.source import literals
 from runner.checks.subject import Subject, check
 from runner.diagnose import say
@@ -39,7 +41,7 @@ def _values(subject: Subject) -> list[float]:
 
 def _samples(subject: Subject, case: Case, values: Sequence[float]) -> Iterator[Sample]:
     """Deal the values out to each input in an order of its own, and go on where the last sample ended."""
-    generator = torch.Generator().manual_seed(subject.spec.seed)
+    small, generator = subject.small(), torch.Generator().manual_seed(subject.spec.seed)
     inputs = {name: case.inputs[name] for name in subject.free}
     pools = {name: torch.tensor(values)[torch.randperm(len(values), generator=generator)] for name in inputs}
     samples = -(-len(values) // max(value.numel() for value in inputs.values()))
@@ -50,4 +52,5 @@ def _samples(subject: Subject, case: Case, values: Sequence[float]) -> Iterator[
             dealt[name] = pools[name][places].view(value.shape).to(value)
         condition = f"numbers of the source, and one beside, part {i + 1}"
         if sample := subject.sample_at(condition, case.with_inputs(dealt), kink=True):
-            yield sample
+            numbers = sorted({*torch.cat([value.flatten() for value in dealt.values()]).tolist()}, key=abs)
+            yield replace(sample, alone=(*(everywhere(small, number) for number in numbers),))

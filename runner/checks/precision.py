@@ -12,10 +12,11 @@ from runner import compare
 from runner.case.case import Case
 from runner.case.spec import DTYPES, Spec, case_of
 from runner.checks.subject import Subject, check
-from runner.diagnose import Statement, say
+from runner.diagnose import say
 from runner.errors import reason
 from runner.judge import reference
 from runner.judge.judgement import Outcome
+from runner.judge.loss import loss
 from runner.judge.noise import rounding_of_autograd
 from runner.record import spelled
 
@@ -64,21 +65,23 @@ def precision(subject: Subject) -> Iterator[Outcome]:
     """In the experiment's dtype, longer sums and other scales lose no more than the bound allows."""
     if subject.spec.dtype == "float64":
         return
-    for condition, case, of_autograd, truth in subject.once("precision", lambda: list(_cases(subject))):
+    for condition, spec, case, of_autograd, truth in subject.once("precision", lambda: list(_cases(subject))):
         gradients = subject.differentiate(case)
         for wrt, gradient in gradients.items():
             if not compare.mismatch(gradient, of_autograd[wrt]):
                 lost = _loss(subject, case, gradient, of_autograd[wrt], truth[wrt], wrt)
                 lost = dataclasses.replace(lost, wrt=wrt, condition=condition)
-                yield lost if lost.holds else _confirmed(subject, case, gradient, truth[wrt], lost)
+                yield lost if lost.holds else _confirmed(subject, spec, case, gradient, truth[wrt], lost)
 
 
-def _confirmed(subject: Subject, case: Case, gradient: Tensor, truth: Tensor, lost: Outcome) -> Outcome:
+def _confirmed(
+    subject: Subject, spec: Spec, case: Case, gradient: Tensor, truth: Tensor, lost: Outcome
+) -> Outcome:
     """Judge a loss again in the strongest dtype: what does not shrink there is no rounding."""
     stronger = case.to(case.device, getattr(torch, subject.strongest))
     if stronger.dtype == case.dtype:
         return lost
-    sample = subject.sample_of(lost.condition, stronger)
+    sample = dataclasses.replace(subject.sample_of(lost.condition, stronger), alone=(spec,))
     again = subject.differentiate(stronger).get(lost.wrt)
     if again is None or compare.mismatch(again, truth.to(again)):
         return lost
@@ -101,13 +104,15 @@ def _loss(
     """Say how much more accuracy is lost than the bound, or autograd itself, excuses.
 
     A NaN or Inf is a loss where the truth is within the dtype's range, and forward or autograd is finite.
+    A truth that is not finite itself shows no loss.
     """
     fine = Outcome(check="precision", verdict="inaccurate", compared=True)
     error, size = compare.max_abs_error(gradient, truth), compare.magnitude(truth)
-    if not math.isfinite(error) and (count := compare.measure(gradient, truth).nonfinite):
+    if not math.isfinite(error):
+        count = compare.measure(gradient, truth).nonfinite
         possible = _finite([of_autograd]) or _finite(case.results.values())
         fits = size < torch.finfo(gradient.dtype).max
-        lost = say("not_finite", count=count) if possible and fits else None
+        lost = say("not_finite", count=count) if count and possible and fits else None
         return dataclasses.replace(fine, broken=lost)
     if subject.derivation.kind.order > 1:
         return fine
@@ -118,31 +123,25 @@ def _loss(
         bound = max(bound, 4 * rounding_of_autograd(case, subject.derivation.kind, wrt))
     if error <= bound:
         return fine
-    return dataclasses.replace(fine, broken=_said(compare.measure(gradient, truth), bound))
-
-
-def _said(errors: compare.Errors, bound: float) -> Statement:
-    """Tell the loss in unit roundoffs of the truth; where that is zero, as it is."""
-    if not errors.size:
-        return say("loses_at_zero", error=errors.max_abs, excused=bound)
-    return say("loses", error=errors.in_u, excused=errors.in_u * bound / errors.max_abs)
+    return dataclasses.replace(fine, broken=loss(compare.measure(gradient, truth), bound, gradient.dtype))
 
 
 def _finite(tensors: Iterable[Tensor]) -> bool:
     return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
-def _cases(subject: Subject) -> Iterator[tuple[str, Case, Gradients, Gradients]]:
+def _cases(subject: Subject) -> Iterator[tuple[str, Spec, Case, Gradients, Gradients]]:
     small, kind = subject.small(dtype=subject.spec.dtype), subject.derivation.kind
     for spec in (small,) if kind.order > 1 else (small, _larger(subject, small)):
         for scale, offset in VARIATIONS:
             inputs = dataclasses.replace(spec.inputs, scale=scale * spec.inputs.scale, offset=offset)
-            case = _case_of(dataclasses.replace(spec, inputs=inputs))
+            moved = dataclasses.replace(spec, inputs=inputs)
+            case = _case_of(moved)
             if case is not None:
                 of_autograd = reference.by_library(case, kind)
                 truth = reference.by_forward(reference.in_float64(case), kind)
                 condition = f"inputs times {scale:g}, plus {offset:g}, {spelled(spec.shape)}"
-                yield condition, case, of_autograd, truth
+                yield condition, moved, case, of_autograd, truth
 
 
 def _larger(subject: Subject, spec: Spec) -> Spec:

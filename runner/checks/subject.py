@@ -42,10 +42,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Spread:
-    """How far two calls are apart, what rounding explains of it, and one unit roundoff of the truth."""
+    """How far two calls are apart, what rounding explains of it, and how large the truth is."""
 
     error: float
     excused: float
+    size: float
     unit: float
 
     @property
@@ -54,9 +55,9 @@ class Spread:
         return self.error <= self.excused
 
     def told(self, wrt: str) -> Statement:
-        """Say it in unit roundoffs."""
-        unit = self.unit or math.nan
-        return say("other_bits", wrt=wrt, spread=self.error / unit, excused=self.excused / unit)
+        """Say it in unit roundoffs of the truth, unless it is larger than that."""
+        unit, name = (self.unit, " u") if self.error < self.size else (1.0, "")
+        return say("other_bits", wrt=wrt, spread=self.error / unit, excused=self.excused / unit, unit=name)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Subject:
 
     `case` is the experiment's own, `gradients` what the derivation gave there, `strongest` the name of the
     dtype in which its correctness is decided. `shared` keeps what all derivations are examined on; `wrong`
-    names the inputs whose gradient is wrong at the experiment's own point, and explained there.
+    names the inputs whose gradient is wrong at the experiment's own point, and explained there; `failing`
+    keeps the samples on which the derivation was found wrong, by check, condition and input.
     """
 
     spec: Spec
@@ -75,6 +77,7 @@ class Subject:
     strongest: str
     shared: dict[str, Any] = field(default_factory=dict)
     wrong: frozenset[str] = frozenset()
+    failing: dict[tuple[str, str, str], Sample] = field(default_factory=dict)
 
     @cached_property
     def trial(self) -> Trial:
@@ -135,7 +138,7 @@ class Subject:
         if self.derivation.kind.order > 1 and case.terms**self.derivation.kind.order > MOST_ELEMENTS:
             return None
         sample = self.sample_at(condition, case, kink=kink)
-        return sample and dataclasses.replace(sample, shape=shape)
+        return sample and dataclasses.replace(sample, shape=shape, alone=(spec,))
 
     def sample_at(self, condition: str, case: Case, *, kink: bool = False) -> Sample | None:
         """Compute the truth of a case; None where forward cannot be evaluated."""
@@ -164,6 +167,7 @@ class Subject:
             yield Outcome(check=check, **about, broken=said, verdict=None)
             return
         except Exception as error:  # whatever a derivation raises is an outcome
+            self.failing.setdefault((check, sample.condition, ""), sample)
             yield Outcome(check=check, **about, broken=say("raises", reason=reason(error)), verdict=verdict)
             return
         for name in changed(sample.case, values):
@@ -172,7 +176,10 @@ class Subject:
         for wrt, gradient in gradients.items():
             outcome = Outcome(check=check, wrt=wrt, **about, verdict=verdict, compared=True)
             outcome = self._compared(outcome, sample, gradient, exact_nan)
-            yield outcome if outcome.holds else self.confirmed(outcome, sample, gradient)
+            if not outcome.holds:
+                outcome = self.confirmed(outcome, sample, gradient)
+                self.failing.setdefault((outcome.check, outcome.condition, wrt), sample)
+            yield outcome
 
     def confirmed(self, outcome: Outcome, sample: Sample, gradient: Tensor) -> Outcome:
         """Make the same call again: what comes and goes is no fault of shape or value."""
@@ -193,9 +200,9 @@ class Subject:
             return None
         truth = self.sample_of("two calls", case).truth[wrt]
         error = compare.max_abs_error(other[wrt], one[wrt])
-        unit = compare.unit_roundoff(case.dtype) * compare.magnitude(truth)
+        size = compare.magnitude(truth)
         excused = Accuracy(case, self.derivation).between_calls(truth, wrt)
-        return Spread(error, excused, unit)
+        return Spread(error, excused, size, compare.unit_roundoff(case.dtype) * size)
 
     def same(self, check: str, statement: str, case: Case, one: Tensors, other: Tensors) -> Iterator[Outcome]:
         """Yield, input by input, whether two calls on a case agree; the statement is what it means if not.
@@ -212,22 +219,54 @@ class Subject:
         if mismatch := compare.mismatch(gradient, truth.to(case.inputs[outcome.wrt])):
             broken = say("mismatch", **vars(mismatch))
             return dataclasses.replace(outcome, broken=broken, verdict="invalid")
-        judged = gradient if exact_nan else torch.where(truth.isfinite(), gradient, truth.to(gradient))
+        judged = gradient if exact_nan else _where_finite(gradient, truth)
         left_out = 0 if exact_nan else truth.numel() - int(truth.isfinite().sum())
         outcome = dataclasses.replace(outcome, uncompared=left_out)
-        error = compare.max_abs_error(judged, truth)
-        ratio = sample.ratio(outcome.wrt, error)
-        if 1 < ratio < math.inf:
-            ratio = error / widened(error / ratio, error, case, self.derivation, outcome.wrt)
+        ratio = self._ratio(sample, outcome.wrt, judged)
         if ratio <= 1:
             return dataclasses.replace(outcome, ratio=ratio)
         if outcome.wrt in self.wrong:
             return dataclasses.replace(outcome, ratio=ratio, broken=say("wrong_here_too", wrt=outcome.wrt))
-        upstream = next(iter(case.upstream.values()))
-        names = {"dimensions": sample.shape or self.small().shape, "params": case.params}
-        value, bound = case.inputs[outcome.wrt], sample.bound(outcome.wrt)
-        broken = diagnose(judged, truth, bound, value=value, upstream=upstream, **names)
+        broken = self.diagnosed(sample, outcome.wrt, judged)
         return dataclasses.replace(outcome, ratio=ratio, broken=broken)
+
+    def ratio(self, sample: Sample, wrt: str) -> float:
+        """Return the error over its bound at a sample, infinite where the call raises: it tells no more."""
+        truth = sample.truth[wrt]
+        try:
+            gradient = self.differentiate(sample.case)[wrt]
+        except Exception:  # whatever a derivation raises
+            return math.inf
+        if compare.mismatch(gradient, truth.to(sample.case.device, sample.case.dtype)):
+            return math.inf
+        return self._ratio(sample, wrt, _where_finite(gradient, truth))
+
+    def _ratio(self, sample: Sample, wrt: str, gradient: Tensor) -> float:
+        error = compare.max_abs_error(gradient, sample.truth[wrt])
+        ratio = sample.ratio(wrt, error)
+        if 1 < ratio < math.inf:
+            ratio = error / widened(error / ratio, error, sample.case, self.derivation, wrt)
+        return ratio
+
+    def diagnosed(self, sample: Sample, wrt: str, gradient: Tensor) -> Statement:
+        """Say what is wrong with a gradient at a sample."""
+        case = sample.case
+        return diagnose(
+            gradient,
+            sample.truth[wrt],
+            sample.bound(wrt),
+            value=case.inputs[wrt],
+            upstream=next(iter(case.upstream.values())),
+            dimensions=sample.shape or self.small().shape,
+            params=case.params,
+            others={name: other for name, other in sample.truth.items() if name != wrt},
+            inputs=case.inputs,
+        )
+
+
+def _where_finite(gradient: Tensor, truth: Tensor) -> Tensor:
+    """Return the gradient, and the truth where that is no reference as it is not finite."""
+    return torch.where(truth.isfinite(), gradient, truth.to(gradient))
 
 
 def _alike(sample: Sample, wrt: str, one: Tensor, other: Tensor) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor
 from runner.diagnose.evidence import Evidence, magnitude
 from runner.diagnose.figures import counts, worst
 from runner.diagnose.order import of_another_input, permuted, shuffled
+from runner.diagnose.products import term
 from runner.diagnose.region import nonfinite, only_there
 from runner.diagnose.scale import clipped, computed_in, factor, factor_along_an_axis, signs, upstream_left_out
 from runner.diagnose.shape import mismatch
@@ -47,6 +48,7 @@ HYPOTHESES: tuple[Callable[[Evidence], Statement | None], ...] = (
     reduced,
     only_there,
     proportional,
+    term,
     offset,
     clipped,
     factor_along_an_axis,
@@ -65,15 +67,16 @@ def diagnose(
     dimensions: Mapping[str, int | list[int]] | None = None,
     params: Mapping[str, Any] | None = None,
     others: Mapping[str, Tensor] | None = None,
+    inputs: Mapping[str, Tensor] | None = None,
 ) -> Statement:
     """Return what explains a wrong gradient to within `bound`, with figures, or that nothing simple does.
 
     `value` is the input, of the truth's shape; `upstream` the upstream gradient, of any shape;
     `dimensions` and `params` are the names that a factor may have; `others` the true gradients by the
-    other inputs. Everything is compared in float64.
+    other inputs, and `inputs` all the inputs. Everything is compared in float64.
     """
     names = {**(dimensions or {}), **(params or {})}
-    evidence = Evidence.of(gradient, truth, bound, value, upstream, names, others or {})
+    evidence = Evidence.of(gradient, truth, bound, value, upstream, names, others or {}, inputs or {})
     if evidence.same_shape and not evidence.wrong.any():
         return _within(evidence)
     statements = (hypothesis(evidence) for hypothesis in HYPOTHESES)

@@ -29,6 +29,7 @@ class Evidence:
     upstream: Tensor | None
     names: Mapping[str, Any]
     others: Mapping[str, Tensor]
+    inputs: Mapping[str, Tensor]
     eps: float
 
     @classmethod
@@ -41,6 +42,7 @@ class Evidence:
         upstream: Tensor | None,
         names: Mapping[str, Any],
         others: Mapping[str, Tensor],
+        inputs: Mapping[str, Tensor],
     ) -> "Evidence":
         """Bring everything to float64 on the truth's device."""
 
@@ -55,7 +57,8 @@ class Evidence:
         value = wide(value) if value is not None and usable else None
         upstream = wide(upstream) if upstream is not None else None
         others = {name: wide(other) for name, other in others.items()}
-        return cls(g, t, bound, value, upstream, names, others, _eps(gradient, truth))
+        inputs = {name: wide(given) for name, given in inputs.items() if given.is_floating_point()}
+        return cls(g, t, bound, value, upstream, names, others, inputs, _eps(gradient, truth))
 
     @property
     def same_shape(self) -> bool:

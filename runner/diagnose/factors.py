@@ -10,7 +10,6 @@ from runner.diagnose.evidence import Evidence
 from runner.diagnose.statement import Statement, say
 
 COINCIDENCE = 0.1  # the largest share of all factors that the candidates together may cover
-MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -87,4 +86,4 @@ def _says_something(candidate: Candidate, c: float) -> bool:
 
 def _factor(value: float, matching: list[Candidate]) -> Factor:
     names = dict.fromkeys(candidate.name for candidate in matching if candidate.name)
-    return Factor(value, tuple(names)[:MOST_NAMES], any(candidate.level == 0 for candidate in matching))
+    return Factor(value, tuple(names), any(candidate.level == 0 for candidate in matching))

@@ -15,6 +15,8 @@ Words = str | Callable[..., str]
 
 def _nonfinite(nan: int, inf: int, total: int, place: Any, others: int) -> str:
     kinds = joined((f"{count} {kind}" for count, kind in ((nan, "NaN"), (inf, "Inf")) if count), "and")
+    if nan + inf == total:
+        return f"{kinds} in {total} elements{place}"
     rest = f"{others} of the finite ones are wrong too" if others else "all others are right"
     return f"{kinds} in {total} elements{place}; {rest}"
 
@@ -27,8 +29,13 @@ def _sizes(names: Iterable[str], sizes: Iterable[int]) -> str:
     return " ".join(f"{name}={n}" for name, n in zip(names, sizes, strict=True))
 
 
-def _finding(check: str, what: Any, condition: str = "") -> str:
-    return f"{check}: for {condition}: {what}" if condition else f"{check}: {what}"
+def _finding(check: str, what: Any, condition: str = "", smallest: Any = "") -> str:
+    return f"{check}: for {condition}: {what}{smallest}" if condition else f"{check}: {what}{smallest}"
+
+
+def _smallest(settings: str, right: Iterable[str]) -> str:
+    neighbours = f", and right at {joined(right, 'and')}" if right else ""
+    return f"; alone with {settings}{neighbours}"
 
 
 def _conditions(first: str, others: int) -> str:
@@ -37,6 +44,16 @@ def _conditions(first: str, others: int) -> str:
 
 def _for_conditions(what: Any, first: str, others: int) -> str:
     return f"for {_conditions(first, others)}: {what}"
+
+
+def _only_for(conditions: Iterable[str], others: int, check: str) -> str:
+    rest = f"{others} other conditions" if others > 1 else "the other condition"
+    return f"wrong only for {joined(conditions, 'and')}, not for {rest} of {check}"
+
+
+def _equal_but_for_bits(zeros: int, nans: int) -> str:
+    kinds = ((f"the sign of {zeros} zeros", zeros), (f"the bits of {nans} NaN", nans))
+    return f"equal to autograd's numbers, but for {joined((kind for kind, count in kinds if count), 'and')}"
 
 
 def _not_compared(count: int, first: str, others: int) -> str:
@@ -64,6 +81,8 @@ SENTENCES: dict[str, Words] = {
     "factor": "{value:fraction}{named}",
     "named": " ({names:or})",
     "or_named": " (or {names:or})",
+    "perhaps_named": " (perhaps {names:or})",
+    "elsewhere": " here, and {value:fraction} at {settings}",
     "decimal": "{value:.6g}",
     "apart": ", times {factor}",
     "one_number": "{gradient:instead of {truth}}: a factor of {factor}",
@@ -97,6 +116,8 @@ SENTENCES: dict[str, Words] = {
     "the {reduction} of the gradient and its transpose is right",
     "reduced": "each element is the {reduction} of the right ones over {axes:axes}",
     "off_by_multiple": _multiple,
+    "term_missing": "a term is missing: {names:times}{apart}",
+    "term_too_much": "a term is too much: {names:times}{apart}",
     "off_by_constant": "off by a number that is constant everywhere, {number:.3g}{remedy}",
     "off_by_constants": "off by a number that is constant along {axes:axes}, {sizes:range} in size{remedy}",
     "mean_to_subtract": ", and right once its mean is subtracted there",
@@ -159,8 +180,8 @@ SENTENCES: dict[str, Words] = {
     "truth_not_finite": "float64 autograd is not finite at {count} elements where the gradient is",
     # verdict
     "mismatch": "the gradient's {what} is {received}; that of the input is {expected}",
-    "as_autograd_itself": "as autograd itself, which is off by {error:.3g} u, "
-    "where {excused:.3g} u are excused",
+    "as_autograd_itself": "as autograd itself: {loss}",
+    "equal_but_for_bits": _equal_but_for_bits,
     "in_dtype": "in {dtype} {what}",
     "forward_differs": "not judged for {condition}: {reason}",
     "recomputes": "its derivations may call autograd, as the formula states",
@@ -173,7 +194,9 @@ SENTENCES: dict[str, Words] = {
     "too_large_to_explain": "a gradient of more than {most} elements is not explained; try a smaller shape",
     # checks
     "finding": _finding,
-    "only_for_conditions": "wrong only for {conditions:and}, not for {others} other conditions of {check}",
+    "smallest": _smallest,
+    "at_generic_point": "at normal inputs and upstream gradients {what}",
+    "only_for_conditions": _only_for,
     "raises": "it raises {reason}",
     "wrong_here_too": "the gradient by {wrt} is wrong here as it is at the point of the experiment",
     "changed_by_call": "{name} is changed by the call",
@@ -181,10 +204,12 @@ SENTENCES: dict[str, Words] = {
     "no_kernel": "not in {dtype}: {reason}",
     "not_finite": "{count} elements are not finite, where the truth is",
     "loses": "off by {error:.3g} u, where {excused:.3g} u are excused",
+    "loses_all": "off by {error:.3g}, more than the truth itself ({size:.3g} in size), "
+    "where {excused:.3g} is excused",
     "loses_at_zero": "off by {error:.3g} where the truth is zero and {excused:.3g} is excused",
     "not_repeated_bits": "the gradient by {wrt} has other bits at the next call",
-    "other_bits": "the gradient by {wrt} has other bits at the next call, {spread:.3g} u apart, which "
-    "the order of a sum explains (up to {excused:.3g} u)",
+    "other_bits": "the gradient by {wrt} has other bits at the next call, {spread:.3g}{unit} apart, which "
+    "the order of a sum explains (up to {excused:.3g}{unit})",
     "overwritten": "the gradient by {wrt} is overwritten by a later call",
     "remembered": "the gradient by {wrt} is that of an earlier call, whatever the arguments are",
     "history": "the gradient by {wrt} differs after other calls",
@@ -213,8 +238,7 @@ SENTENCES: dict[str, Words] = {
     "second_missing": "the gradient by {wrt} has no derivative by {by:and}",
     "dtype_under_autocast": "under autocast it is {received}, where the input is {expected}",
     "refuses_autocast": "under autocast it raises {reason}",
-    "loses_under_autocast": "under autocast to bfloat16 off by {error:.3g} u, where {excused:.3g} u are "
-    "excused",
+    "loses_under_autocast": "under autocast to bfloat16 {loss}",
 }
 
 

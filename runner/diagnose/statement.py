@@ -1,6 +1,6 @@
 """What can be said, as data; a sentence is made of it only where somebody reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,19 @@ class Statement:
         """Return `{"say": name, **figures}`, which JSON can hold."""
         return {NAME: self.name, **{key: _plain(figure) for key, figure in self.figures.items()}}
 
+    def within(self) -> "Iterator[Statement]":
+        """Yield the statement and every one that it is made of."""
+        yield self
+        for figure in self.figures.values():
+            parts = figure if isinstance(figure, list | tuple) else [figure]
+            for part in parts:
+                if isinstance(part, Statement):
+                    yield from part.within()
+
+    def changed(self, change: "Callable[[Statement], Statement | None]") -> "Statement | None":
+        """Return the statement with every one that it is made of, and itself at last, changed."""
+        return change(Statement(self.name, {key: _each(part, change) for key, part in self.figures.items()}))
+
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Statement":
         """Read a statement back from plain data, whose floats may have been left as text."""
@@ -40,6 +53,12 @@ def say(name: str, /, **figures: Any) -> Statement:
 def sentence(data: Mapping[str, Any]) -> str:
     """Return the sentence of a statement that is plain data."""
     return str(Statement.of(data))
+
+
+def _each(figure: Any, change: Callable[[Statement], Statement | None]) -> Any:
+    if isinstance(figure, Statement):
+        return figure.changed(change)
+    return [_each(part, change) for part in figure] if isinstance(figure, list | tuple) else figure
 
 
 def _plain(figure: Any) -> Any:

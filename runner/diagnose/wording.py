@@ -15,6 +15,7 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "axes": words.axes,
     "and": lambda names: words.joined(names, "and"),
     "or": lambda names: words.joined(names, "or"),
+    "times": lambda names: " * ".join(names),
     ";": lambda sentences: "; ".join(map(str, sentences)),
     "is": words.verb,
     "fraction": lambda number: words.fraction(float(number)),

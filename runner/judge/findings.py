@@ -5,17 +5,12 @@ from dataclasses import replace
 
 from runner.compare import Verdict, worst
 from runner.diagnose import Statement, say, summarise
+from runner.judge import rank
 from runner.judge.judgement import Checked, Judgement, Outcome
 
 MOST_SAID = 2  # checks whose first finding is told in a diagnosis
 MOST_KEPT = 3  # findings of a check that are kept
 WEAK = ("unexplained", "as_autograd_itself")  # statements that another finding may explain
-CAUSES = (
-    "remembered", "not_repeated_bits", "overwritten_context", "used_context", "overwritten", "history",
-    "stale", "upstream_ignored", "computed_in",
-)  # fmt: skip
-"""Statements that explain whatever else is wrong, at other shapes and in other layouts: the first is told."""
-
 FURTHER: frozenset[Verdict] = frozenset({"wrong", "invalid", "suspect_reference"})
 """Verdicts after which a comparison elsewhere tells nothing more."""
 
@@ -63,11 +58,10 @@ def _diagnosis(
     if known or not broken:
         return judgement.diagnosis
     weak = [statement for statement in judgement.diagnosis if statement.name == "unexplained"]
-    if causes := [outcome for outcome in broken if outcome.broken and outcome.broken.name in CAUSES]:
-        causes.sort(key=lambda outcome: CAUSES.index(outcome.broken.name if outcome.broken else ""))
-        return _once([*weak, *_said(causes[:1])])
+    if explained := rank.cause(broken):
+        return _once([*weak, _said(explained)])
     when = [] if weak else _when(mine)
-    return _once([*weak, *when, *_said(broken)])
+    return _once([*weak, *when, *map(_said, rank.firsts(broken)[:MOST_SAID])])
 
 
 def _when(outcomes: Sequence[Outcome]) -> list[Statement]:
@@ -95,13 +89,8 @@ def _only_for(outcomes: Iterable[Outcome], check: str) -> Statement | None:
     return say("only_for_conditions", conditions=failing, others=others, check=check)
 
 
-def _said(broken: Sequence[Outcome]) -> list[Statement]:
-    """Return the first finding of each check, of the first few checks."""
-    firsts = {outcome.check: outcome for outcome in reversed(broken)}
-    return [
-        say("finding", check=outcome.check, condition=outcome.condition, what=outcome.broken)
-        for outcome in [firsts[check] for check in sorted(firsts)][:MOST_SAID]
-    ]
+def _said(outcome: Outcome) -> Statement:
+    return say("finding", check=outcome.check, condition=outcome.condition, what=outcome.broken)
 
 
 def _kept(broken: Sequence[Outcome]) -> Iterable[Outcome]:

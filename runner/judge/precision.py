@@ -42,8 +42,8 @@ def strongest(derivation: Derivation, references: References, asked: Precision) 
         return Strongest()
 
 
-def _any_upstream(case: Case) -> Case:
-    """Return the case at a normal upstream gradient: at ones, all digits of it hide what ignores it."""
+def _signed(case: Case) -> Case:
+    """Return a case with a normal upstream gradient: among ones, digits of another look like lost ones."""
     generator = torch.Generator().manual_seed(0)
 
     def drawn(value: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def _any_upstream(case: Case) -> Case:
 
 
 def _measured(derivation: Derivation, references: References) -> Strongest:
-    exact = with_all_digits(_any_upstream(references.exact), references.shape)
+    exact = with_all_digits(_signed(references.exact), references.shape)
     sample = Sample.of("all digits", exact, of_kind(derivation.kind))
     found = Strongest()
     for wrt, gradient in manual.gradients(exact, derivation).items():

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from runner import compare
 from runner.case.case import Case
+from runner.case.spec import Spec
 from runner.formula.edge import Shape
 from runner.judge import reference
 from runner.judge.reference import Differentiate
@@ -20,7 +21,8 @@ class Sample:
     """A case under a condition, and its truth: what `differentiate` gives in float64.
 
     At a kink moving the inputs would change sides, so there the noise of the truth is what moving the
-    upstream gradient alone makes. `shape` is set where the shape is the condition.
+    upstream gradient alone makes. `shape` is set where the shape is the condition; `alone` are the
+    specifications, if there are any, one of which may show by itself what the sample shows.
     """
 
     condition: str
@@ -29,6 +31,7 @@ class Sample:
     differentiate: Differentiate
     kink: bool = False
     shape: Shape | None = None
+    alone: tuple[Spec, ...] = ()
 
     @classmethod
     def of(cls, condition: str, case: Case, differentiate: Differentiate, *, kink: bool = False) -> "Sample":

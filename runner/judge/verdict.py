@@ -16,6 +16,7 @@ from runner.judge.accuracy import Accuracy
 from runner.judge.answer import Answer, name_of
 from runner.judge.doubt import contradicted
 from runner.judge.judgement import Judgement
+from runner.judge.loss import loss
 from runner.judge.noise import widened
 from runner.judge.references import References
 
@@ -96,8 +97,20 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
     verdict = _accuracy(measured)
     if verdict == "exact":
         return measured
-    as_autograd = verdict == "inaccurate" and measured.verdict == "exact"
-    return replace(measured, verdict=verdict, diagnosis=(_as_autograd(measured),) if as_autograd else ())
+    if verdict == "inaccurate" and measured.verdict == "exact":
+        said = _as_autograd(measured, answer.case.dtype)
+        return replace(measured, verdict=verdict, diagnosis=(said,))
+    if verdict == "correct" and not measured.max_abs_error:
+        said = _other_bits(answer.gradients[wrt], references.of_autograd[kind.name][wrt])
+        return replace(measured, verdict=verdict, notes=(*measured.notes, said))
+    return replace(measured, verdict=verdict)
+
+
+def _other_bits(gradient: Tensor, of_autograd: Tensor) -> Statement:
+    """Say why a gradient that equals autograd's is not exact: zeros have a sign, and NaN has many bits."""
+    others = compare.other_bits(gradient, of_autograd)
+    zeros, nans = ((others & kind).sum() for kind in (gradient == 0, gradient.isnan()))
+    return say("equal_but_for_bits", zeros=int(zeros), nans=int(nans))
 
 
 def _accuracy(measured: Judgement) -> Verdict:
@@ -109,11 +122,10 @@ def _accuracy(measured: Judgement) -> Verdict:
     return "exact" if measured.verdict == "exact" else "correct"
 
 
-def _as_autograd(measured: Judgement) -> Statement:
+def _as_autograd(measured: Judgement, dtype: torch.dtype) -> Statement:
     assert measured.errors is not None
     assert measured.bound is not None
-    excused = measured.errors.in_u * measured.bound / measured.errors.max_abs
-    return say("as_autograd_itself", error=measured.errors.in_u, excused=excused)
+    return say("as_autograd_itself", loss=loss(measured.errors, measured.bound, dtype))
 
 
 def _refused(
@@ -140,6 +152,7 @@ def _explained(gradient: Tensor, truth: Tensor, bound: float, wrt: str, referenc
         dimensions=references.shape,
         params=exact.params,
         others={name: other for name, other in gradients.items() if name != wrt},
+        inputs=exact.inputs,
     )
 
 

@@ -28,6 +28,7 @@ STATEMENTS = {
     "term": (
         "tensor_left_out", "off_by_multiple", "off_by_constant", "off_by_constants", "row_by_row",
         "not_symmetric", "factor_changes", "factor_constant", "is_upstream", "is_upstream_times", "clipped",
+        "term_missing", "term_too_much",
     ),
     "reduction": ("reduced", "sum_missing", "not_repeated", "reduction_of_right", "squeezed"),
     "shape": ("wrong_shape", "wrong_shape_explained", "wrong_shape_unexplained"),
@@ -37,7 +38,9 @@ STATEMENTS = {
     "sizes": ("shapes_by_rule", "some_shapes"),
     "upstream": ("upstream_ignored", "not_linear", "upstream_there"),
     "scale of upstream": ("not_homogeneous", "overflows_when_scaled"),
-    "precision": ("computed_in", "loses", "loses_at_zero", "rounding_only", "as_autograd_itself"),
+    "precision": (
+        "computed_in", "loses", "loses_all", "loses_at_zero", "rounding_only", "as_autograd_itself",
+    ),
     "memory": ("changed_by_call", "overwritten", "stale", "used_context", "overwritten_context"),
     "history": ("remembered", "history", "address", "stale"),
     "noise": ("not_repeated_bits",),

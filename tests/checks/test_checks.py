@@ -12,6 +12,7 @@ from torch import Tensor
 from runner import checks
 from runner.case.resolve import resolve
 from runner.compare import RIGHT
+from runner.diagnose import Statement, diagnose
 from runner.settings import LEVELS, Check, Config
 from tests.by_hand import Lying
 from tests.conftest import Plant
@@ -155,18 +156,25 @@ def test_a_cache_by_address_is_found_whatever_the_addresses_are(plant: Plant) ->
     assert not {row.verdict for row in judged("full")} <= RIGHT
 
 
-def test_what_is_wrong_at_the_own_point_is_explained_there_alone(
+def test_what_is_wrong_at_the_own_point_is_explained_once_and_confirmed_once(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def doubled(grad_y: Tensor, W: Tensor, x: Tensor) -> Gradients:
         return {**product(grad_y, W, x), "W": 2 * torch.outer(grad_y, x)}
 
-    monkeypatch.setattr("runner.checks.subject.diagnose", lambda *_, **__: pytest.fail("explained again"))
+    again: list[Tensor] = []
+
+    def counted(gradient: Tensor, *known: Any, **names: Any) -> Statement:
+        again.append(gradient)
+        return diagnose(gradient, *known, **names)
+
+    monkeypatch.setattr("runner.checks.subject.diagnose", counted)
     plant(doubled)
     wrong, right = judged("full")
     assert (wrong.verdict, wrong.failed_checks) == ("wrong", "")
     assert wrong.diagnosis == "off by a factor of 2; x is right, only W is wrong"
     assert right.verdict in ("exact", "correct")
+    assert [gradient.shape for gradient in again] == [(3, 5), (4, 7)], "the generic point, and a second shape"
 
 
 def test_an_overflow_is_found_where_forward_overflows_too(plant: Plant) -> None:

@@ -21,6 +21,7 @@ def numbers(*size: int, seed: int = 0) -> Tensor:
 
 
 T, X, U = numbers(5, 7), numbers(5, 7, seed=1), numbers(5, 7, seed=2)
+OTHERS = {"w": numbers(5, 7, seed=5), "b": numbers(7, seed=6), "labels": torch.arange(7)}
 SQUARE, SYMMETRIC = numbers(5, 5), numbers(5, 5) + numbers(5, 5).T
 ROW, COLUMN = numbers(1, 7, seed=3), numbers(5, 1, seed=4)
 

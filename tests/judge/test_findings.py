@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from runner.checks import checks
 from runner.compare import VERDICTS, Verdict
 from runner.diagnose import Statement, say
-from runner.judge.findings import CAUSES, FURTHER, MOST_KEPT, MOST_SAID, WEAK, weighed
+from runner.judge.findings import FURTHER, MOST_KEPT, MOST_SAID, WEAK, weighed
 from runner.judge.judgement import Checked, Judgement, Outcome
+from runner.judge.rank import CAUSES, CHECKS
 
 BROKEN, OTHER = say("changed_by_call", name="x"), say("upstream_ignored", wrt="x")
 UNEXPLAINED = say(
@@ -123,15 +125,34 @@ def test_what_failed_before_stands_first_and_once() -> None:
     assert found.failed == ("dtype", "layout", "values")
 
 
-def test_the_first_finding_of_the_first_checks_is_told_in_the_order_of_their_names() -> None:
-    checks = ["values", "layout", "arguments", "layout"]
+def test_the_first_finding_of_the_checks_that_explain_most_is_told() -> None:
+    checks = ["layout", "a plug-in's", "other_upstreams", "layout", "other_shapes", "other_upstreams"]
     outcomes = [outcome(check, condition=f"case {i}", broken=BROKEN) for i, check in enumerate(checks)]
     said = one(judgement(), *outcomes).diagnosis
     assert [(s.figures["check"], s.figures["condition"]) for s in said] == [
-        ("arguments", "case 2"),
-        ("layout", "case 1"),
+        ("other_upstreams", "case 2"),
+        ("other_shapes", "case 4"),
     ]
     assert len(said) == MOST_SAID
+
+
+def test_every_check_has_its_rank() -> None:
+    assert {*checks()} <= {*CHECKS}
+    assert len({*CHECKS}) == len(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("sooner", "later"),
+    [
+        ("linear_in_upstream", "layout"),
+        ("independent_of_history", "other_shapes"),
+        ("other_values", "other_shapes"),
+        ("other_shapes", "layout"),
+    ],
+)
+def test_what_explains_the_other_is_told_first(sooner: str, later: str) -> None:
+    said = one(judgement(), *(outcome(check, broken=BROKEN) for check in (later, sooner))).diagnosis
+    assert [s.figures["check"] for s in said] == [sooner, later]
 
 
 def test_what_is_explained_at_its_own_point_needs_no_more_words() -> None:
@@ -171,6 +192,12 @@ def test_when_it_is_wrong(failing: list[str], passing: list[str], said: dict[str
     outcomes += [compared("values", name, holds=True) for name in passing]
     found = {s.name: dict(s.figures) for s in one(judgement(), *outcomes).diagnosis}
     assert found.get("only_for_conditions") == said
+
+
+@pytest.mark.parametrize(("others", "rest"), [(1, "the other condition"), (76, "76 other conditions")])
+def test_the_conditions_that_are_right_are_counted(others: int, rest: str) -> None:
+    said = say("only_for_conditions", conditions=["a", "b"], others=others, check="layout")
+    assert str(said) == f"wrong only for a and b, not for {rest} of layout"
 
 
 def test_at_which_shapes_it_is_wrong() -> None:

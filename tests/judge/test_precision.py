@@ -135,3 +135,23 @@ def test_a_foreign_function_is_measured_unless_more_is_asked() -> None:
     (row,) = rows(resolve(config))
     assert (row.verdict, row.judged_in) == ("wrong", "float64")
     assert "computed in float32 inside" in row.diagnosis
+
+
+@pytest.mark.usefixtures("own_formulas")
+def test_a_wrong_place_is_no_lost_digit() -> None:
+    """Among upstream gradients of ones, a number from another place looks like one of float32."""
+
+    class Rolled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return torch.mul(x, x)
+
+        @staticmethod
+        def backward(ctx: Any, *grad_y: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            return torch.mul(2 * x, grad_y[0].roll(1, -1))
+
+    register_function(Rolled, name="planted", forward=lambda x: x * x, shapes=lambda n: {"x": (n,)})
+    (row,) = rows(resolve(Config(formula="planted", shape={"n": 5}, check=Check("quick"), upstream="ones")))
+    assert (row.verdict, row.judged_in) == ("wrong", "float64")

@@ -145,6 +145,21 @@ def test_the_error_against_autograd_is_not_that_against_the_truth() -> None:
     assert found.verdict == "correct"
 
 
+@pytest.mark.parametrize(
+    ("forward", "given", "said"),
+    [
+        (lambda x: 0 * x, -0.0, "equal to autograd's numbers, but for the sign of 2 zeros"),
+        (lambda x: 0 * x, 0.0, None),
+    ],
+)
+def test_a_note_says_why_equal_numbers_are_not_exact(
+    forward: Function, given: float, said: str | None
+) -> None:
+    found = judged(at(formula_of(forward), dtype=F32, x=[1, 1]), times(given))
+    assert (found.verdict, found.max_abs_error) == ("correct" if said else "exact", 0.0)
+    assert [*map(str, found.notes)] == ([said] if said else [])
+
+
 class Coarse(torch.autograd.Function):
     """2x, whose backward is a thousandth off in float32."""
 
