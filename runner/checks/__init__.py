@@ -21,10 +21,11 @@ __all__ = ["Check", "Outcome", "Subject", "checks", "examine"]
 
 @cache
 def checks() -> dict[str, Check]:
-    """Return every check by name, having imported the files of this folder."""
+    """Return every check by name, file by file, having imported the files of this folder."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
-    return dict(registered)
+    by_file = sorted(registered.values(), key=lambda check: check.run.__module__)
+    return {check.name: check for check in by_file}
 
 
 def examine(subject: Subject, level: Level) -> list[Outcome]:

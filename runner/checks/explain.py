@@ -9,6 +9,7 @@ from runner.checks.shrink import smallest
 from runner.checks.subject import Subject
 from runner.diagnose import Statement, say
 from runner.judge.judgement import Judgement
+from runner.judge.rank import CAUSES
 
 NOTHING = ("unexplained", "within_bound", "rounding_only")
 """Statements that explain nothing."""
@@ -51,13 +52,13 @@ def _of_own_point(subject: Subject, wrt: str, statement: Statement) -> Statement
 
 
 def _of_finding(subject: Subject, wrt: str, finding: Statement) -> Statement:
-    """Confirm the names in a finding, and say which smallest settings show it alone."""
+    """Confirm the names in a finding, and say which smallest settings show it; a cause shows at any."""
     check, condition = finding.figures["check"], finding.figures["condition"]
     asked = ((check, condition, name) for name in (wrt, ""))
     sample = next((subject.failing[key] for key in asked if key in subject.failing), None)
     if sample is None:
         return finding
     what = confirmed(subject, wrt, finding.figures["what"], next(iter(sample.alone), None))
-    alone = smallest(subject, sample, wrt)
+    alone = None if what.name in CAUSES else smallest(subject, sample, wrt)
     figures = {**finding.figures, "what": what, **({"smallest": alone} if alone else {})}
     return say("finding", **figures)

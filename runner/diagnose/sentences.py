@@ -34,7 +34,7 @@ def _finding(check: str, what: Any, condition: str = "", smallest: Any = "") -> 
 
 
 def _smallest(settings: str, right: Iterable[str]) -> str:
-    neighbours = f", and right at {joined(right, 'and')}" if right else ""
+    neighbours = f", and right at {joined(right, 'or')}" if right else ""
     return f"; alone with {settings}{neighbours}"
 
 

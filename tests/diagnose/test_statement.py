@@ -75,3 +75,17 @@ def test_another_room_words_its_own_statements(monkeypatch: pytest.MonkeyPatch) 
     assert sentences.SENTENCES["folded"] == "folded along {axes:axes}"
     with pytest.raises(ValueError, match=r"statements \['flipped'\] have a sentence already"):
         sentences.add({"flipped": "turned round"})
+
+
+def test_a_statement_is_changed_from_the_inside_out() -> None:
+    named = say("named", names=["m", "n"])
+    ways = [
+        say("way", move=say("transposed"), apart=say("apart", factor=say("factor", value=0.5, named=named)))
+    ]
+    statement = say("rearranged", ways=ways)
+    assert [part.name for part in statement.within()] == [
+        "rearranged", "way", "transposed", "apart", "factor", "named",
+    ]  # fmt: skip
+    unnamed = statement.changed(lambda part: None if part.name == "named" else part)
+    assert str(statement) == "the right numbers, transposed, times 1/2 (m or n)"
+    assert str(unnamed) == "the right numbers, transposed, times 1/2"
