@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import combinations
 
+import torch
 from torch import Tensor
 
 from runner.case.case import Case
@@ -14,7 +15,7 @@ from runner.compare import max_abs_error, mismatch
 from runner.diagnose import Statement, say
 from runner.errors import reason
 from runner.judge.judgement import Outcome
-from runner.judge.manual import result_of
+from runner.judge.manual import copied, result_of
 from runner.judge.sample import Sample
 from runner.judge.state import kept
 
@@ -33,8 +34,24 @@ def contexts(subject: Subject) -> Iterator[Outcome]:
         first = derivation.bound(one.values, one.inputs)
         derivation.bound(other.values, other.inputs)
         live, again = (cloned(result_of(one, derivation, first)) for _ in range(2))
+    yield from _written_to(subject, one, alone)
     yield from subject.same("live_contexts", "overwritten_context", one, alone, live)
     yield from subject.same("backward_twice", "used_context", one, alone, again)
+
+
+def _written_to(subject: Subject, case: Case, alone: Mapping[str, Tensor]) -> Iterator[Outcome]:
+    """Write into the inputs between forward and backward: that has to be refused, or to change nothing."""
+    values = {name: copied(value) for name, value in case.values.items()}
+    bound = subject.derivation.bound(values, case.inputs)
+    with torch.no_grad():
+        for name in case.differentiable:
+            values[name].mul_(2)
+    try:
+        with kept():
+            gradients = cloned(result_of(case, subject.derivation, bound))
+    except RuntimeError:  # as save_for_backward does
+        return
+    yield from subject.same("contexts", "reads_what_was_written", case, alone, gradients)
 
 
 @check("full")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import prod
 
 from runner.case.case import Case
-from runner.case.spec import case_of
+from runner.case.spec import Spec, case_of
 from runner.checks.repeatable import repeated
 from runner.checks.shapes import resized
 from runner.checks.subject import Subject, Tensors, capped, check, cloned, same_bits
@@ -21,9 +21,7 @@ CALLS = 2  # beside the first
 def order_of_sums(subject: Subject) -> Iterator[Outcome]:
     """Calls in the experiment's dtype give the same bits along every dimension, or what rounding explains."""
     found = [
-        outcome
-        for case in subject.once("long sums", lambda: list(_cases(subject)))
-        for outcome in _calls(subject, *case)
+        outcome for condition, _, case in long_sums(subject) for outcome in _calls(subject, condition, case)
     ]
     yield from (outcome for outcome in found if not outcome.broken or not outcome.holds)
     notes = sorted((outcome for outcome in found if outcome.broken and outcome.holds), key=_nearest)
@@ -45,7 +43,13 @@ def _same(one: Tensors, other: Tensors) -> bool:
     return all(outcome.holds for outcome in same_bits("", "other_bits", one, other))
 
 
-def _cases(subject: Subject) -> Iterator[tuple[str, Case]]:
+def long_sums(subject: Subject) -> list[tuple[str, Spec, Case]]:
+    """Return cases in the experiment's dtype with one dimension long, drawn once."""
+    found: list[tuple[str, Spec, Case]] = subject.once("long sums", lambda: list(_cases(subject)))
+    return found
+
+
+def _cases(subject: Subject) -> Iterator[tuple[str, Spec, Case]]:
     """Make each dimension long alone, or as long as the number of elements allows."""
     formula, order = subject.case.formula, subject.derivation.kind.order
     small = {name: capped(size, FEW) for name, size in subject.spec.shape.items()}
@@ -54,9 +58,10 @@ def _cases(subject: Subject) -> Iterator[tuple[str, Case]]:
             shape = next(resized(small, name, length), small)
             try:
                 sizes = formula.sizes(shape, subject.spec.params)
-                case = case_of(subject.small(shape=shape, dtype=subject.spec.dtype))
+                spec = subject.small(shape=shape, dtype=subject.spec.dtype)
+                case = case_of(spec)
             except Exception:  # what forward refuses is no fault of the derivation
                 continue
             if sum(map(prod, sizes.values())) <= MOST_ELEMENTS:
-                yield spelled(shape), case
+                yield spelled(shape), spec, case
                 break

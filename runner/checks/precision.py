@@ -11,9 +11,11 @@ from torch import Tensor
 from runner import compare
 from runner.case.case import Case
 from runner.case.spec import DTYPES, Spec, case_of
+from runner.checks.order import long_sums
 from runner.checks.subject import Subject, check
 from runner.diagnose import say
 from runner.errors import reason
+from runner.formula.kind import Kind
 from runner.judge import reference
 from runner.judge.judgement import Outcome
 from runner.judge.loss import loss
@@ -138,10 +140,16 @@ def _cases(subject: Subject) -> Iterator[tuple[str, Spec, Case, Gradients, Gradi
             moved = dataclasses.replace(spec, inputs=inputs)
             case = _case_of(moved)
             if case is not None:
-                of_autograd = reference.by_library(case, kind)
-                truth = reference.by_forward(reference.in_float64(case), kind)
                 condition = f"inputs times {scale:g}, plus {offset:g}, {spelled(spec.shape)}"
-                yield condition, moved, case, of_autograd, truth
+                yield condition, moved, case, *_references(case, kind)
+    for condition, spec, case in long_sums(subject):
+        same_sign = case.with_upstream({name: value.abs() for name, value in case.upstream.items()})
+        yield f"an upstream of one sign, {condition}", spec, same_sign, *_references(same_sign, kind)
+
+
+def _references(case: Case, kind: Kind) -> tuple[Gradients, Gradients]:
+    """Return autograd's gradients in the case's dtype, and the truth."""
+    return reference.by_library(case, kind), reference.by_forward(reference.in_float64(case), kind)
 
 
 def _larger(subject: Subject, spec: Spec) -> Spec:

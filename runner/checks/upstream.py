@@ -1,6 +1,7 @@
 """A vector-Jacobian product is linear in its vector, whatever that is."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 
 NAME = "linear_in_upstream"
+SMALL = 24  # as an exponent of 2: 6e-8, below every eps that is added to a number near 1
 LOSS_SCALE = 10  # as an exponent of 2, of which float16 has room for 16
 SUBNORMAL = 64  # smallest normal numbers that may go where a product on the way is subnormal
 TRIES = 8  # calls, of which one has other bits if two orders of a sum are as likely as not to give them
@@ -67,6 +69,15 @@ def scaled_upstream(subject: Subject) -> Iterator[Outcome]:
         return
     yield from _scaled(subject, 2.0**LOSS_SCALE, f"an upstream gradient times 2^{LOSS_SCALE}")
     yield from _scaled(subject, 0.0, "an upstream gradient of zeros")
+
+
+@check("full")
+def small_upstream(subject: Subject) -> Iterator[Outcome]:
+    """g(2^-k u) = 2^-k g(u) to the bit, for gradients as small as those of a long mean."""
+    if subject.derivation.kind.takes_upstream:
+        small = f"an upstream gradient times 2^{-SMALL}"
+        for outcome in _scaled(subject, 2.0**-SMALL, small):
+            yield replace(outcome, check="small_upstream")
 
 
 def _scaled(subject: Subject, factor: float, condition: str) -> Iterator[Outcome]:

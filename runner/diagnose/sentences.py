@@ -221,6 +221,8 @@ SENTENCES: dict[str, Words] = {
     "second_through_apply": "differentiated twice through its own apply, the gradient by {wrt} has a "
     "derivative by {by} that is off by {error:.3g}",
     "overwritten_context": "the gradient by {wrt} changes when forward runs again before backward",
+    "reads_what_was_written": "the gradient by {wrt} is of inputs that were written to after forward, "
+    "and no error says so: keep them with save_for_backward",
     "used_context": "the gradient by {wrt} changes when backward runs again on the same context",
     "off_when_frozen": "the gradient by {wrt} is off by {error:.3g}",
     "not_homogeneous": "{count} elements are not {factor:g} times those of the upstream gradient itself",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -92,3 +93,39 @@ def test_a_training_step_under_autocast(own_formulas: None) -> None:
     assert "under autocast to bfloat16 off by" in said["Halved", "x"].diagnosis
     assert said["Refusing", "x"].failed_checks == ""
     assert "under autocast it raises RuntimeError" in said["Refusing", "x"].notes
+
+
+class Kept(torch.autograd.Function):
+    """Squares; keeps its input on the context, past PyTorch's guard against writing to it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.x = x
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, *grad_y: Tensor) -> Any:
+        return 2 * ctx.x * grad_y[0]
+
+
+class Guarded(Kept):
+    """The same, as it should be."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, *grad_y: Tensor) -> Any:
+        return 2 * ctx.saved_tensors[0] * grad_y[0]
+
+
+@pytest.mark.usefixtures("own_formulas")
+@pytest.mark.parametrize(("function", "failed"), [(Kept, "contexts"), (Guarded, "")])
+def test_inputs_are_written_to_between_forward_and_backward(function: Any, failed: str) -> None:
+    register_function(function, name="kept", forward=lambda x: x * x, shapes=lambda n: {"x": (n,)})
+    config = Config(formula="kept", shape={"n": 5}, check=Check("full"), inputs=Inputs("normal"))
+    (row,) = rows(resolve(config))
+    assert row.failed_checks == failed
+    assert ("keep them with save_for_backward" in row.diagnosis) is bool(failed)

@@ -1,0 +1,65 @@
+"""Upstream gradients as small as those of a long mean, and sums of one sign that are long."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.checks.planting import judged
+from tests.conftest import Plant
+
+Gradients = dict[str, Tensor]
+
+
+def shapes(rows: int, n: int) -> dict[str, tuple[int, ...]]:
+    return {"x": (rows, n), "b": (n,)}
+
+
+def forward(x: Tensor, b: Tensor) -> Tensor:
+    return 2 * x + b
+
+
+def right(grad_y: Tensor) -> Gradients:
+    return {"x": 2 * grad_y, "b": grad_y.sum(0)}
+
+
+def zero_where_small(grad_y: Tensor) -> Gradients:
+    kept = torch.where(grad_y.abs() < 1e-6, torch.zeros_like(grad_y), grad_y)
+    return right(kept)
+
+
+def one_row_after_another(grad_y: Tensor) -> Gradients:
+    """Sum in the dtype of the rows, where a small term is lost in a large sum."""
+    total = torch.zeros_like(grad_y[0])
+    for row in grad_y:
+        total = total + row
+    return {"x": 2 * grad_y, "b": total}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_small_upstream_gradient_is_not_none(plant: Plant, dtype: str) -> None:
+    record: dict[str, Any] = {
+        "shapes": shapes,
+        "forward": forward,
+        "shape": {"rows": 3, "n": 4},
+        "dtype": dtype,
+    }
+    found = {(row.derivation, row.wrt): row for row in judged(plant, right, zero_where_small, **record)}
+    assert found["zero_where_small", "x"].failed_checks == "small_upstream"
+    assert found["zero_where_small", "x"].verdict == "invalid"
+    assert {row.failed_checks for (name, _), row in found.items() if name == "right"} == {""}
+
+
+@pytest.mark.parametrize(("dtype", "verdict"), [("float32", "exact"), ("bfloat16", "inaccurate")])
+def test_a_sum_that_stands_still_is_seen_at_few_rows(plant: Plant, dtype: str, verdict: str) -> None:
+    record: dict[str, Any] = {
+        "shapes": shapes,
+        "forward": forward,
+        "shape": {"rows": 3, "n": 4},
+        "dtype": dtype,
+    }
+    found = {row.wrt: row for row in judged(plant, one_row_after_another, **record)}
+    assert found["x"].verdict == "exact"
+    assert found["b"].verdict in (verdict, "correct") if dtype == "float32" else found["b"].verdict == verdict
+    assert ("an upstream of one sign" in found["b"].diagnosis) is (dtype == "bfloat16")
