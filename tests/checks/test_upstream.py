@@ -20,6 +20,9 @@ def forward(x: Tensor, b: Tensor) -> Tensor:
     return 2 * x + b
 
 
+RECORD: dict[str, Any] = {"shapes": shapes, "forward": forward, "shape": {"rows": 3, "n": 4}}
+
+
 def right(grad_y: Tensor) -> Gradients:
     return {"x": 2 * grad_y, "b": grad_y.sum(0)}
 
@@ -45,7 +48,10 @@ def test_a_small_upstream_gradient_is_not_none(plant: Plant, dtype: str) -> None
         "shape": {"rows": 3, "n": 4},
         "dtype": dtype,
     }
-    found = {(row.derivation, row.wrt): row for row in judged(plant, right, zero_where_small, **record)}
+    found = {
+        (row.derivation, row.wrt): row
+        for row in judged(plant, right, zero_where_small, dtype=dtype, **RECORD)
+    }
     assert found["zero_where_small", "x"].failed_checks == "small_upstream"
     assert found["zero_where_small", "x"].verdict == "invalid"
     assert {row.failed_checks for (name, _), row in found.items() if name == "right"} == {""}
@@ -59,7 +65,7 @@ def test_a_sum_that_stands_still_is_seen_at_few_rows(plant: Plant, dtype: str, v
         "shape": {"rows": 3, "n": 4},
         "dtype": dtype,
     }
-    found = {row.wrt: row for row in judged(plant, one_row_after_another, **record)}
+    found = {row.wrt: row for row in judged(plant, one_row_after_another, dtype=dtype, **RECORD)}
     assert found["x"].verdict == "exact"
     assert found["b"].verdict in (verdict, "correct") if dtype == "float32" else found["b"].verdict == verdict
     assert ("an upstream of one sign" in found["b"].diagnosis) is (dtype == "bfloat16")
