@@ -42,12 +42,6 @@ def one_row_after_another(grad_y: Tensor) -> Gradients:
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_small_upstream_gradient_is_not_none(plant: Plant, dtype: str) -> None:
-    record: dict[str, Any] = {
-        "shapes": shapes,
-        "forward": forward,
-        "shape": {"rows": 3, "n": 4},
-        "dtype": dtype,
-    }
     found = {
         (row.derivation, row.wrt): row
         for row in judged(plant, right, zero_where_small, dtype=dtype, **RECORD)
@@ -59,12 +53,6 @@ def test_a_small_upstream_gradient_is_not_none(plant: Plant, dtype: str) -> None
 
 @pytest.mark.parametrize(("dtype", "verdict"), [("float32", "exact"), ("bfloat16", "inaccurate")])
 def test_a_sum_that_stands_still_is_seen_at_few_rows(plant: Plant, dtype: str, verdict: str) -> None:
-    record: dict[str, Any] = {
-        "shapes": shapes,
-        "forward": forward,
-        "shape": {"rows": 3, "n": 4},
-        "dtype": dtype,
-    }
     found = {row.wrt: row for row in judged(plant, one_row_after_another, dtype=dtype, **RECORD)}
     assert found["x"].verdict == "exact"
     assert found["b"].verdict in (verdict, "correct") if dtype == "float32" else found["b"].verdict == verdict
