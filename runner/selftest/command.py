@@ -2,13 +2,17 @@
 
 import argparse
 import multiprocessing
+import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, unknown
+
+INTERRUPTED = 130  # as a shell says it of a command that Ctrl-C has ended
 
 # Torch and pandas take seconds to import: --help does without them.
 
@@ -37,7 +41,10 @@ def natural(text: str) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the self-test and print it; return 0 if all was caught and nobody falsely accused, else 1."""
+    """Run the self-test and print it; return 0 if all was caught and nobody falsely accused, else 1.
+
+    Interrupted, it prints what it has, and returns 130.
+    """
     options = parser().parse_args(arguments)
     from runner.report.table import console
     from runner.selftest import report as report
@@ -50,6 +57,8 @@ def main(arguments: Sequence[str]) -> int:
         print(report.markdown(result))
     else:
         report.show(result, console())
+    if result.interrupted:
+        return INTERRUPTED
     judge = judges()[0]
     accused = any(alarm.judge == judge for one in result.innocent for alarm in one.alarms)
     return int(bool(result.survivors) or accused)
@@ -74,11 +83,15 @@ def run(options: argparse.Namespace) -> Any:
         (_plant, *derivation, options.classes, _most(options)) for derivation in derivations
     ]
     jobs += [(_innocent, formula, options.seeds) for formula in formulas]
-    results = _at_a_time(options.processes, jobs)
+    finished = _at_a_time(options.processes, jobs)
+    of_mistakes = [finished.get(i, []) for i in range(len(derivations))]
+    settings = _settings(options, time.perf_counter() - began)
+    interrupted = len(finished) < len(jobs)
     return Result(
-        [outcome for found in results[: len(derivations)] for outcome in found],
-        results[len(derivations) :],
-        _settings(options, time.perf_counter() - began),
+        [outcome for found in of_mistakes for outcome in found],
+        [finished[i] for i in range(len(derivations), len(jobs)) if i in finished],
+        f"interrupted after {len(finished)} of {len(jobs)} parts; {settings}" if interrupted else settings,
+        interrupted,
     )
 
 
@@ -104,25 +117,51 @@ def _innocent(formula: str, seeds: int) -> Any:
     return innocent(formula, seeds)
 
 
-def _at_a_time(processes: int, jobs: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Run the jobs, in this process or in several; return what they return, in their order."""
+def _at_a_time(processes: int, jobs: Sequence[tuple[Any, ...]]) -> dict[int, Any]:
+    """Run the jobs, in this process or in several; return what they return by their place.
+
+    After Ctrl-C that is what those gave that had ended by then.
+    """
+    finished: dict[int, Any] = {}
+    with suppress(KeyboardInterrupt):
+        for place, result in _followed(_each(processes, jobs), jobs):
+            finished[place] = result
+    return finished
+
+
+def _each(processes: int, jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+    """Yield the place and the result of each job as it ends; an error ends the run then."""
     if processes < 2:
-        return [_quietly(*job) for job in _followed(jobs, len(jobs))]
+        yield from ((place, _quietly(*job)) for place, job in enumerate(jobs))
+        return
     context = multiprocessing.get_context("spawn")  # a fork would inherit PyTorch's threads
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        futures = [pool.submit(_quietly, *job) for job in jobs]
-        for done in _followed(as_completed(futures), len(futures)):
-            done.result()  # an error ends the run here, not after the others
-        return [future.result() for future in futures]
+        places = {pool.submit(_quietly, *job): place for place, job in enumerate(jobs)}
+        try:
+            for done in as_completed(places):
+                yield places[done], done.result()
+        except BaseException:  # Ctrl-C, or what a job raises: nobody waits for the others
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
 
 
-def _followed(jobs: Iterable[Any], total: int) -> Iterable[Any]:
-    """Show how far the run has come, where somebody is watching."""
+def _followed(ended: Iterable[tuple[int, Any]], jobs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Show how far the run has come: a bar where somebody is watching, else a line for each part."""
     from rich.console import Console
     from rich.progress import track
 
     out = Console(stderr=True)
-    return track(jobs, "judging", total=total, console=out, disable=not out.is_terminal, transient=True)
+    if out.is_terminal:
+        yield from track(ended, "judging", total=len(jobs), console=out, transient=True)
+        return
+    began = time.perf_counter()
+    for count, (place, result) in enumerate(ended, start=1):
+        _, *what = jobs[place]
+        seconds = time.perf_counter() - began
+        print(f"{count}/{len(jobs)} {what[0]}: {seconds:.0f} s", file=sys.stderr, flush=True)
+        yield place, result
 
 
 def _quietly(function: Callable[..., Any], *arguments: Any) -> Any:

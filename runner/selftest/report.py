@@ -25,6 +25,7 @@ class Result:
     outcomes: Sequence[Outcome]
     innocent: Sequence[Innocent]
     settings: str
+    interrupted: bool = False
 
     def of(self, state: str) -> list[Outcome]:
         """Return the mistakes that ended in a state."""
