@@ -6,8 +6,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from runner.case.case import Case
 from runner.case.spec import case_of
-from runner.checks.subject import Subject, check, cloned
+from runner.checks.subject import Subject, Tensors, check, cloned
 from runner.compare import identical_bits, magnitude, max_abs_error, mismatch, unit_roundoff
 from runner.diagnose import Statement, say
 from runner.judge.judgement import Outcome
@@ -38,8 +39,21 @@ def linear_in_upstream(subject: Subject) -> Iterator[Outcome]:
     for wrt, gradient in of_both.items():
         if not mismatch(gradient, u.inputs[wrt]):  # else another check's outcome
             outcome = _linear(wrt, gradient, of_u[wrt], of_v[wrt], sample)
-            yield outcome if outcome.holds else _remembered(outcome, gradient, elsewhere[wrt])
+            if not outcome.holds:
+                outcome = _remembered(outcome, gradient, elsewhere[wrt])
+            if not outcome.holds and _comes_and_goes(subject, wrt, (u, of_u), (v, of_v), (mixed, of_both)):
+                outcome = Outcome(check="repeatable", wrt=wrt, broken=say("not_repeated_bits", wrt=wrt))
+            yield outcome
     yield from subject.compare(sample, NAME)
+
+
+def _comes_and_goes(subject: Subject, wrt: str, *calls: tuple[Case, Tensors]) -> bool:
+    """Make the same calls again, and tell whether one gives what rounding does not explain."""
+    for case, before in calls:
+        spread = subject.spread(case, wrt, before, subject.differentiate(case))
+        if spread is None or not spread.is_rounding:
+            return True
+    return False
 
 
 def _remembered(outcome: Outcome, gradient: Tensor, elsewhere: Tensor) -> Outcome:
