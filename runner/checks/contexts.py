@@ -25,7 +25,7 @@ MOST_FROZEN = 8  # patterns of inputs that need no gradient
 @check("full")
 def contexts(subject: Subject) -> Iterator[Outcome]:
     """A second forward between forward and backward, and a second backward, change no gradient."""
-    if not hasattr(subject.derivation.function, "prepare"):
+    if not subject.derivation.runs_forward:
         return
     derivation = subject.derivation
     one, other = (case_of(subject.small(seed=subject.spec.seed + i)) for i in range(2))

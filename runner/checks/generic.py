@@ -41,9 +41,8 @@ def _sample(subject: Subject) -> Sample | None:
 
 def _own_shape(subject: Subject, small: Spec) -> Spec:
     """Return the specification at the experiment's own shape where that costs little."""
-    own = {**subject.spec.shape}
     elements = subject.case.terms**subject.derivation.kind.order
-    return replace(small, shape=own) if elements <= MOST_ELEMENTS else small
+    return replace(small, shape=subject.spec.shape) if elements <= MOST_ELEMENTS else small
 
 
 def with_all_digits(spec: Spec) -> Case:

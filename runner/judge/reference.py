@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from runner import compare
 from runner.case.case import Case
 from runner.compare import magnitude
 from runner.formula.autograd import Graph
@@ -44,6 +45,12 @@ def by_forward(case: Case, kind: Kind = GRADIENT) -> dict[str, Tensor]:
 def of_kind(kind: Kind) -> Differentiate:
     """Return the function that gives the truth of a kind, for a case in float64."""
     return partial(by_forward, kind=kind)
+
+
+def correctness_bound(case: Case, size: float, floor: float, dtype: torch.dtype) -> float:
+    """Return the bound at a case, of a truth as large as `size`; no less than the tolerance stated."""
+    bound = compare.correctness_bound(size, floor, case.upstream_size, dtype)
+    return max(bound, case.formula.tolerance * size)
 
 
 def rounding_floor(

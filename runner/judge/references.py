@@ -55,13 +55,12 @@ class References:
 
     def bound(self, kind: Kind, wrt: str, dtype: torch.dtype, error: float) -> float:
         """Return the correctness bound; the noise of the truth is measured only if the error needs it."""
-        size, upstream = self.errors_of_autograd(kind, wrt).size, self.exact.upstream_size
-        stated = self.case.formula.tolerance * size
-        without = max(compare.correctness_bound(size, 0.0, upstream, dtype), stated)
+        size = self.errors_of_autograd(kind, wrt).size
+        without = reference.correctness_bound(self.exact, size, 0.0, dtype)
         if error <= without:
             return without
         if (kind.name, wrt) not in self._floors:
             truth = {wrt: self.truth[kind.name][wrt]}
             floors = reference.rounding_floor(self.exact, truth, reference.of_kind(kind))
             self._floors[kind.name, wrt] = floors[wrt]
-        return max(compare.correctness_bound(size, self._floors[kind.name, wrt], upstream, dtype), stated)
+        return reference.correctness_bound(self.exact, size, self._floors[kind.name, wrt], dtype)

@@ -46,17 +46,14 @@ class Sample:
         if not error:
             return 0.0
         size = compare.magnitude(self.truth[wrt])
-        without = self._bound(size, 0.0, self.case.dtype)
+        without = reference.correctness_bound(self.case, size, 0.0, self.case.dtype)
         bound = without if error <= without else self.bound(wrt)
         return error / bound if bound else math.inf
 
     def bound(self, wrt: str, dtype: torch.dtype | None = None) -> float:
         """Return the correctness bound, in the dtype of the case or in another."""
-        return self._bound(compare.magnitude(self.truth[wrt]), self._floors[wrt], dtype or self.case.dtype)
-
-    def _bound(self, size: float, floor: float, dtype: torch.dtype) -> float:
-        bound = compare.correctness_bound(size, floor, self.case.upstream_size, dtype)
-        return max(bound, self.case.formula.tolerance * size)
+        size = compare.magnitude(self.truth[wrt])
+        return reference.correctness_bound(self.case, size, self._floors[wrt], dtype or self.case.dtype)
 
     @cached_property
     def _floors(self) -> Mapping[str, float]:
