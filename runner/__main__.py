@@ -1,6 +1,11 @@
 """`python -m runner`."""
 
-from runner.command.app import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    try:
+        from runner.command.app import main
+
+        main()
+    except KeyboardInterrupt:  # while it starts, when there is nothing to report
+        sys.exit(130)

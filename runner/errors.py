@@ -23,6 +23,32 @@ class StoppedError(UserError):
     """A sweep cannot go on; what it recorded is kept, and can be resumed."""
 
 
+class TimedOut(BaseException):
+    """The limit of a point has passed. Not an Exception, so that no formula swallows it."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user ends the command, by Ctrl-C or a signal: what code raises itself is a KeyboardInterrupt."""
+
+
+STOPS = (KeyboardInterrupt, TimedOut)
+ENDS = (*STOPS, SystemExit)
+"""What ends more than the code that raises it: a point, or the command."""
+
+LONGEST = 500  # characters of a message, or of a cell
+
+
+def printable(text: str, longest: int = LONGEST) -> str:
+    """Return a text that no terminal, file or spreadsheet reads as anything else: escaped, and cut."""
+    cut = text[:longest]
+    shown = cut if cut.isprintable() else "".join(map(_escaped, cut))
+    return f"{shown}... ({len(text)} characters)" if len(text) > longest else shown
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     """Word the message for a name that does not exist, with the nearest that does."""
     known = sorted(known)
@@ -34,11 +60,17 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
 
 def reason(error: BaseException) -> str:
     """Return the type, the first line and the place of an error, as in `ValueError: no (cube.py:31)`."""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    first = next(iter(text.strip().splitlines()), "")
+    first = printable(next(iter(_text(error).strip().splitlines()), ""))
     said = f"{type(error).__name__}: {first}" if first else type(error).__name__
     names_its_own = re.search(r":\d+\)$", said)
     return said if names_its_own or not (where := place(error)) else f"{said} ({where})"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return error.msg if isinstance(error, SyntaxError) else str(error)
+    except BaseException:  # an exception's own __str__ may raise anything
+        return "its message cannot be made"
 
 
 def place(error: BaseException) -> str:

@@ -11,15 +11,15 @@ from runner.checks import Subject, examine
 from runner.checks.explain import explained
 from runner.clock.timing import clock
 from runner.compare import RIGHT
-from runner.errors import FormulaError, reason
+from runner.errors import ENDS, FormulaError, reason
 from runner.formula import lookup
 from runner.formula.derivation import Derivation
 from runner.judge.answer import answer
 from runner.judge.findings import FURTHER, weighed
 from runner.judge.judgement import Judgement
 from runner.judge.references import References
-from runner.judge.state import kept
 from runner.judge.verdict import judge
+from runner.process import kept
 
 
 def run(spec: Spec) -> list[Judgement]:
@@ -34,7 +34,9 @@ def run(spec: Spec) -> list[Judgement]:
             case = case_of(spec)
             kinds = dict.fromkeys(derivation.kind for derivation in derivations)
             references = References.of(case, spec.shape, kinds, spec.check)
-        except Exception as error:  # whatever forward raises is its result, and nobody else's
+        except ENDS:
+            raise
+        except BaseException as error:  # whatever forward raises is its result, and nobody else's
             return [_without_reference(spec, error)]
         shared: dict[str, Any] = {}
         judgements: list[Judgement] = []
@@ -58,7 +60,9 @@ def _judged(
             if spec.check != "off":
                 judgements = weighed(judgements, examine(subject, spec.check))
             judgements = [explained(subject, judgement) for judgement in judgements]
-    except Exception as error:  # whatever a derivation raises is its result
+    except ENDS:
+        raise
+    except BaseException as error:  # whatever a derivation raises is its result
         return [_failed(derivation, error)]
     if spec.check == "off":
         judgements = [*map(_unchecked, judgements)]
@@ -78,7 +82,9 @@ def _timed(
         return [*judgements]
     try:
         times = clock(case, derivation, [judgement.wrt for judgement in judgements], spec.timing)
-    except Exception as error:  # a verdict that was reached is kept, whatever the clock runs into
+    except ENDS:
+        raise
+    except BaseException as error:  # a verdict that was reached is kept, whatever the clock runs into
         said = f"when it was timed: {reason(error)}"
         return [replace(judgement, status="failed", error=said) for judgement in judgements]
     return [replace(judgement, times=times) for judgement in judgements]
@@ -99,12 +105,12 @@ def _uncovered(spec: Spec, case: Case, judgements: Sequence[Judgement]) -> Itera
             yield Judgement(wrt=wrt, status="failed", error=reason(error))
 
 
-def _failed(derivation: Derivation, error: Exception) -> Judgement:
+def _failed(derivation: Derivation, error: BaseException) -> Judgement:
     kind = derivation.kind.name
     return Judgement(derivation=derivation.name, kind=kind, status="failed", error=reason(error))
 
 
-def _without_reference(spec: Spec, error: Exception) -> Judgement:
+def _without_reference(spec: Spec, error: BaseException) -> Judgement:
     """Judge a formula whose forward, or autograd of it, raises: once, whatever derivations it has."""
     if isinstance(error, NotImplementedError) and _runs_in_float64(spec):
         return Judgement(status="unsupported", error=reason(error))

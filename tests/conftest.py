@@ -12,6 +12,7 @@ from torch import Tensor
 from runner.command import app
 from runner.files import formula_modules
 from runner.formula import Formula, register, registry
+from runner.process import OF_PROCESS, kept
 from runner.report import csv
 
 
@@ -55,7 +56,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def command(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["runner", *arguments])
         before = {*tmp_path.glob("outputs/*/*")}
-        with pytest.raises(SystemExit) as exit_status:
+        with kept(OF_PROCESS), pytest.raises(SystemExit) as exit_status:
             app.main()
         out, err = capsys.readouterr()
         made = sorted({*tmp_path.glob("outputs/*/*")} - before)

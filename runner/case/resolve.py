@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -47,9 +48,11 @@ def resolve(config: Config, experiment: str = "") -> Spec:
     _choice("check.level", config.check.level, LEVELS)
     _choice("fail_on", config.fail_on, VERDICTS)
     _available(config.device, here=not config.cluster)
+    _finite("inputs.scale", config.inputs.scale)
+    _finite("inputs.offset", config.inputs.offset)
     _natural("timing.rounds", config.timing.rounds)
-    if not config.timing.block_ms > 0:
-        raise UserError(f"timing.block_ms={config.timing.block_ms}: must be a number > 0")
+    if not 0 < config.timing.block_ms < math.inf:
+        raise UserError(f"timing.block_ms={config.timing.block_ms}: must be a finite number > 0")
     params = _params(formula, {**example.params, **config.params})
     shape = _shape(formula, _enlarged({**example.shape, **config.shape}, config.enlarge), params)
     dump = examine(formula, shape, params, config.inputs.file, config.dtype)
@@ -93,6 +96,11 @@ def _natural(kind: str, value: int) -> int:
     return value
 
 
+def _finite(kind: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise UserError(f"{kind}={value}: must be a finite number")
+
+
 def _available(device: str, here: bool = True) -> None:
     """Refuse a device that is misspelled, or that this machine does not have if it is to run `here`."""
     kind, _, index = device.partition(":")
@@ -113,11 +121,13 @@ def _available(device: str, here: bool = True) -> None:
         )
 
 
-def _derivations(formula: Formula, asked: str | list[str] | None) -> tuple[str, ...]:
+def _derivations(formula: Formula, asked: Any) -> tuple[str, ...]:
     known = tuple(formula.derivations)
     if asked is None:
         return known
-    chosen = [asked] if isinstance(asked, str) else asked
+    chosen = asked if isinstance(asked, list) else [asked]
+    if not chosen:
+        raise UserError(f"{formula.name}: derivation=[]: names none. There is: {', '.join(known)}.")
     for name in chosen:
         if name not in known:
             raise UserError(f"{formula.name}: {unknown('derivation', name, known)}")

@@ -49,6 +49,10 @@ class Spec:
     second_order: bool = False
     timing: Timing = dataclasses.field(default_factory=Timing)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the hashes behind: whoever receives a specification makes them of the code that is there."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     @property
     def distribution(self) -> str:
         """Where inputs come from, as `normal*2+100`, `uniform ids=zipf` or `file:dump.npz`."""

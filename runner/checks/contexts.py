@@ -17,7 +17,7 @@ from runner.errors import reason
 from runner.judge.judgement import Outcome
 from runner.judge.manual import copied, result_of
 from runner.judge.sample import Sample
-from runner.judge.state import kept
+from runner.process import kept
 
 MOST_FROZEN = 8  # patterns of inputs that need no gradient
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import torch
 
+from runner import process
 from runner.case.inputs import seeded
 from runner.checks.subject import Subject, check
 from runner.diagnose import say
-from runner.judge import manual, state
+from runner.judge import manual
 from runner.judge.judgement import Outcome
-from runner.judge.state import State
+from runner.process import State
 
 NAME = "global_state"
 
@@ -36,8 +37,8 @@ def global_state(subject: Subject) -> Iterator[Outcome]:
 def _after_a_call(subject: Subject, seed: int) -> tuple[list[str], list[str], State]:
     """Return which settings and which generators a call has changed, and where the generators stand."""
     values = {name: manual.copied(value) for name, value in subject.case.values.items()}
-    with state.kept(), seeded(seed), torch.no_grad():
-        settings, generators = state.settings(), state.generators()
+    with process.kept(), seeded(seed), torch.no_grad():
+        settings, generators = process.settings(), process.generators()
         subject.derivation.bound(values, subject.case.inputs)()
-        drawn = state.generators()
-        return state.changed(settings, state.settings()), state.changed(generators, drawn), drawn
+        drawn = process.generators()
+        return process.changed(settings, process.settings()), process.changed(generators, drawn), drawn

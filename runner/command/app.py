@@ -19,10 +19,12 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from runner.command.explain import explained
+from runner import interrupt
+from runner.command.explain import explained, is_input
 from runner.command.schema import register_with_hydra
-from runner.errors import StoppedError, UserError
+from runner.errors import StoppedError, UserError, printable
 from runner.files import formula_modules
+from runner.streams import forgiving, unwritten
 
 if TYPE_CHECKING:
     from runner.case.spec import Spec
@@ -36,7 +38,7 @@ REFUSED = (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 BAD_INPUT = 2
-INTERRUPTED = 130
+LONGEST_LINE = 2000  # of a message
 
 
 class Session(Callback):
@@ -51,12 +53,29 @@ class Session(Callback):
         self.done: set[int] | None = None  # keys that such a sweep need not run again
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Refuse bad input. Hydra takes an exception of a callback for a warning, so this one exits."""
+        """Refuse bad input, and hold the folder. Hydra takes an exception for a warning, so this exits."""
+        from runner.sweep.execution import Execution
+
         self._note(config, config.hydra.run.dir)
         try:
             self.spec = specification(config)
-        except (UserError, OmegaConfBaseException) as error:
+            Execution(config.workers, config.cluster, config.threads, **config.limits)
+            self._hold_for_one(config)
+        except (UserError, OmegaConfBaseException, OSError) as error:
             refuse(error)
+
+    def _hold_for_one(self, config: DictConfig) -> None:
+        """Hold the folder of a single run, whose report shows that run alone: it may not be a sweep's."""
+        from runner.sweep import ledger
+
+        folder = Path(config.hydra.run.dir)
+        if ledger.is_of_a_sweep(folder):
+            raise UserError(
+                f"{folder}: holds the records of a sweep, which a single run would leave out of the report; "
+                "choose another folder with hydra.run.dir=..."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        self.held.enter_context(ledger.owned(folder))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the sweep's folder; hold it, where the sweeper is one of Hydra's, which know no ledger."""
@@ -73,19 +92,24 @@ class Session(Callback):
 
     def rest(self) -> str:
         """Say how what was not run yet can be run."""
+        from runner.sweep import ledger
+
         if not self.is_sweep:
             return "Nothing was recorded"
+        if not (self.folder and (self.folder / ledger.NAME).exists()):
+            return "What was recorded there is gone; the same command runs all of it again"
         return f"What is recorded is kept; the same command with hydra.sweep.dir={self.folder} runs the rest"
 
     def discard(self) -> None:
         """Remove the folder that this command made, where its points turn out to be bad input."""
         from runner.sweep import ledger
 
+        self.held.close()
         empty = {"multirun.yaml", ledger.NAME, ledger.LOCK}
         if not (self.is_new and self.folder and self.folder.is_dir()):
             return
         if {path.name for path in self.folder.iterdir()} <= empty:
-            with suppress(UserError), ledger.owned(self.folder):
+            with suppress(UserError, OSError), ledger.owned(self.folder):
                 if not any("key" in record for record in ledger.read(self.folder)):
                     shutil.rmtree(self.folder)
 
@@ -106,10 +130,10 @@ def followed() -> Session:
 def specification(config: DictConfig) -> "Spec":
     """Turn a composed configuration into a validated specification."""
     from runner.case.resolve import resolve
-    from runner.command.compose import typed, without_hydra
+    from runner.command.compose import chosen_experiment, typed, without_hydra
 
     choices = config.hydra.runtime.choices if "hydra" in config else HydraConfig.get().runtime.choices
-    return resolve(typed(without_hydra(config)), choices.get("experiment") or "")
+    return resolve(typed(without_hydra(config)), chosen_experiment(choices))
 
 
 def experiments() -> list[str]:
@@ -134,7 +158,7 @@ def task(config: DictConfig) -> None:
         show(spec)
     if (folder / ledger.NAME).exists():
         ledger.append(folder, {"event": "fresh"})
-    _record(folder, Job(0, list(settings.overrides.task), spec))
+    _record(folder, Job(0, list(settings.overrides.task), spec), config)
 
 
 def _one_of_many(config: DictConfig, folder: Path, index: int, overrides: list[str]) -> None:
@@ -152,21 +176,27 @@ def _one_of_many(config: DictConfig, folder: Path, index: int, overrides: list[s
         ledger.append(folder, refusal(index, overrides, experiment, str(config.formula), error))
         return
     if number(spec.key) not in (followed().done or ()):
-        _record(folder, Job(index, overrides, spec), config.limits.timeout_s)
+        _record(folder, Job(index, overrides, spec), config)
 
 
-def _record(folder: Path, job: "Job", timeout_s: float | None = None) -> None:
+def _record(folder: Path, job: "Job", config: DictConfig) -> None:
+    import torch
+
     from runner.sweep.attempt import attempt
-    from runner.sweep.job import finished, started
+    from runner.sweep.job import answer, finished, started
     from runner.sweep.ledger import Ledger
 
+    if config.threads:
+        torch.set_num_threads(config.threads)
     with Ledger(folder) as ledger:
         ledger.append(started(job))
-        ledger.append(finished(job, attempt(job.spec, timeout_s)))
+        ledger.append(finished(job, answer(job, attempt(job.spec, config.limits.timeout_s))))
 
 
 def main() -> NoReturn:
     """Run the command line; exit with 0, 1 when a gradient is not right, or 2 for bad input."""
+    forgiving()
+    interrupt.install()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as they were raised
     sys.argv = ["debug=true" if argument == "--debug" else argument for argument in sys.argv]
     if line := os.environ.get("COMP_LINE"):  # Hydra's completion knows neither `python -m` nor commands
@@ -175,33 +205,66 @@ def main() -> NoReturn:
     global _session
     session = _session = Session()
     gc.disable()  # imports make many objects and free none; `task` turns it on again
-    register_with_hydra()
-    app = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
     try:
+        register_with_hydra()
+        app = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)
         with session.held:
             app()
+        status = conclude()
     except StoppedError as error:
-        with suppress(OSError):  # the disk may be full
+        with suppress(OSError, UserError):  # the disk may be full, or the folder gone
             conclude()
-        print(f"error: {error}. {session.rest()}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        say_error(f"{error}. {session.rest()}")
+        status = BAD_INPUT
     except REFUSED as error:
         refuse(error)
+    except Exception as error:
+        if not is_input(error):
+            raise
+        refuse(error)
     except KeyboardInterrupt:
-        conclude()
-        print(f"interrupted. {session.rest()}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    sys.exit(conclude())
+        if session.folder and session.folder.is_dir():
+            with suppress(OSError, UserError):
+                conclude()
+            print(f"interrupted. {session.rest()}", file=sys.stderr)
+        status = interrupt.status()
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit, with a word where what was printed reached nobody."""
+    interrupt.ignore()
+    with suppress(ValueError):
+        sys.stdout.flush()
+    if (why := unwritten()) and followed().folder:
+        print(
+            f"what was printed could not be written: {why}; it stands in {followed().folder}", file=sys.stderr
+        )
+    sys.exit(status)
 
 
 def conclude() -> int:
-    """Make the report from the ledger, print it, and return the exit status."""
+    """Make the report from the ledger, print it, and return the exit status.
+
+    Raises UserError where the folder is gone, or the report cannot be written.
+    """
     session = followed()
-    if session.folder is None or not session.folder.is_dir():
+    if session.folder is None:
         return 0
     from runner.report import publish
+    from runner.sweep import ledger
 
-    return publish(session.folder, session.fail_on, quiet=session.quiet)
+    if not (session.folder / ledger.NAME).exists():
+        raise UserError(
+            f"{session.folder}: has been removed while points were recorded in it. {session.rest()}"
+        )
+    try:
+        return publish(session.folder, session.fail_on, quiet=session.quiet)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or session.folder}: {error.strerror}: the report could not be written. The "
+            f"ledger has every result: python -m runner.report {session.folder} makes it"
+        ) from error
 
 
 def refuse(error: Exception) -> NoReturn:
@@ -209,5 +272,10 @@ def refuse(error: Exception) -> NoReturn:
     if followed().debug or "debug=true" in sys.argv:
         traceback.print_exception(error)
     followed().discard()
-    print(f"error: {explained(error)}", file=sys.stderr)
+    say_error(explained(error))
     sys.exit(BAD_INPUT)
+
+
+def say_error(text: str) -> None:
+    """Print one message, as it is read by a terminal."""
+    print("error: " + "\n".join(printable(line, LONGEST_LINE) for line in text.splitlines()), file=sys.stderr)

@@ -12,10 +12,13 @@ BAD_INPUT = 2
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Hand the rest of the command line to the Hydra app."""
-    from runner.command import app
+    try:
+        from runner.command import app
 
-    sys.argv[1:] = arguments
-    app.main()
+        sys.argv[1:] = arguments
+        app.main()
+    except KeyboardInterrupt:  # while it starts, when there is nothing to report
+        sys.exit(130)
 
 
 def selftest(arguments: Sequence[str]) -> int:

@@ -7,7 +7,8 @@ deletions, additions, packages).
 """
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runner.case.resolve import resolve
 from runner.case.spec import Spec
-from runner.command.explain import explained
+from runner.command.explain import explained, settings
 from runner.command.values import are_disjoint, changed, held, interpolations, is_plain, name_hydra, strings
-from runner.errors import UserError
+from runner.errors import UserError, unknown
 from runner.settings import Config
 from runner.sweep.grid import Axis, Grid, Point
 
@@ -61,9 +62,28 @@ def typed(config: DictConfig) -> Config:
     if OmegaConf.is_missing(config, "formula"):
         known = GlobalHydra.instance().config_loader().get_group_options("experiment")
         raise UserError(f"nothing to run: choose experiment=..., one of {', '.join(known)}")
+    _known(config, Config, "")
     plain = OmegaConf.to_object(config)
     assert isinstance(plain, Config)  # the schema is the root of every composed configuration
     return plain
+
+
+def _known(config: DictConfig, schema: Any, prefix: str) -> None:
+    """Refuse a key that nobody knows, which Hydra lets in with a + before it."""
+    types = {field.name: field.type for field in dataclasses.fields(schema)}
+    for name in map(str, config):
+        if name not in types:
+            raise UserError(unknown("key", f"{prefix}{name}", settings()))
+        if dataclasses.is_dataclass(types[name]):
+            _known(config[name], types[name], f"{prefix}{name}.")
+
+
+def chosen_experiment(choices: Mapping[str, Any]) -> str:
+    """Return the name of the experiment that was chosen, or nothing; raises UserError for several."""
+    chosen = choices.get("experiment")
+    if chosen is not None and not isinstance(chosen, str):
+        raise UserError(f"experiment={chosen}: choose one; -m experiment={','.join(chosen)} runs one by one")
+    return chosen or ""
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -91,7 +111,7 @@ class Base:
     """What one combination of group choices gives, before any value is set."""
 
     def __init__(self, composed: DictConfig) -> None:
-        self.experiment = str(composed.hydra.runtime.choices.get("experiment") or "")
+        self.experiment = chosen_experiment(composed.hydra.runtime.choices)
         self.config = without_hydra(composed)
         self.scratch = copy.deepcopy(self.config)
         found = interpolations(strings(OmegaConf.to_container(self.config, resolve=False)))
@@ -181,7 +201,6 @@ class Composer:
         before = HydraConfig.instance().cfg
         HydraConfig.instance().set_config(config)
         try:
-            experiment = config.hydra.runtime.choices.get("experiment")
-            return typed(without_hydra(config)), str(experiment or "")
+            return typed(without_hydra(config)), chosen_experiment(config.hydra.runtime.choices)
         finally:
             HydraConfig.instance().cfg = before

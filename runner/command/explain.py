@@ -5,6 +5,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 from hydra.errors import MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
@@ -26,6 +27,12 @@ def explained(error: BaseException) -> str:
     return f"{yaml}.yaml: {_said(error, yaml)}" if yaml else _said(error)
 
 
+def is_input(error: BaseException) -> bool:
+    """Tell whether an error of any type is Hydra's answer to what was typed, and not a fault of handgrad."""
+    frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return isinstance(error, Exception) and bool({"hydra", "omegaconf"} & {*Path(frames[-1]).parts})
+
+
 IN_YAML = re.compile(r"In '((?:experiment|sweep|check|timing)/.+?)': ")
 
 
@@ -40,14 +47,16 @@ def _said(error: BaseException, yaml: str = "") -> str:
             return unknown("key", found[1], settings())
         if isinstance(link, OmegaConfBaseException) and link.msg:
             first = str(link.msg).splitlines()[0]
-            if "Sweep" in str(link):
-                return _mixed_sweep()
+            if "Sweep" in str(link) and (mixed := _mixed()):
+                return _mixed_sweep(mixed)
             if yaml or link.full_key:
                 return f"{link.full_key}: {first}" if link.full_key else first
             return f"{error}: {first}"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return str(error)
+    if str(error).startswith("Config group override must be"):
+        return f"{', '.join(_no_names())}: what is chosen of a group is a name, as in experiment=mse"
+    return str(error) or type(error).__name__
 
 
 def _unknown_key(key: str, yaml: str) -> str:
@@ -92,12 +101,20 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _mixed_sweep() -> str:
+def _no_names() -> list[str]:
+    """Return the arguments that choose of a group what is no name."""
+    chosen = re.compile(r"(experiment|check|timing|sweep|hydra(/\w+)*)?=(?![\w,.]*[a-zA-Z_])|[\w/]+=null$")
+    return [argument for argument in sys.argv[1:] if chosen.match(argument)] or sys.argv[1:]
+
+
+def _mixed() -> list[str]:
+    mixed = re.compile(r"=.*(choice|range|glob|interval)\(.*\).*,|,.*(choice|range)\(")
+    return [argument for argument in sys.argv if mixed.search(argument)]
+
+
+def _mixed_sweep(mixed: list[str]) -> str:
     """Explain the one mistake in a sweep that Hydra reports as an internal error."""
-    mixed = [
-        a for a in sys.argv if re.search(r"=.*(choice|range|glob|interval)\(.*\).*,|,.*(choice|range)\(", a)
-    ]
     return (
-        f"{', '.join(mixed) or 'the sweep'}: a sweep function does not mix with a comma list; "
+        f"{', '.join(mixed)}: a sweep function does not mix with a comma list; "
         "write all values in one of them, as in choice(1,2,3) or 1,2,3"
     )

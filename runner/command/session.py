@@ -12,13 +12,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from runner.command.compose import axes, specifier
+from runner.errors import StoppedError, UserError
 from runner.sweep import ledger
 from runner.sweep.execute import Observe, execute
 from runner.sweep.execution import Execution
 from runner.sweep.grid import Grid
 from runner.sweep.job import code_of_judge
 from runner.sweep.ledger import Ledger
-from runner.sweep.plan import Plan, plan, validated
+from runner.sweep.plan import Plan, plan, unrecorded, validated
 
 Watch = Callable[[Plan], AbstractContextManager[Observe]]
 
@@ -27,10 +28,13 @@ def sweep(loader: Any, master: DictConfig, arguments: Sequence[str], watch: Watc
     """Run every point of a grid that the sweep's folder has no completed record of.
 
     Raises UserError for a point that is not valid, before anything runs or is written, and where another
-    sweep holds the folder. `watch` is told of the plan, and of each record as it is written.
+    sweep holds the folder; StoppedError where results were lost on the way. `watch` is told of the plan,
+    and of each record as it is written.
     """
     gc.enable()
     grid = Grid(axes(loader, arguments))
+    if not grid.size:
+        raise UserError(f"{' '.join(arguments)}: the sweep has no points")
     execution = Execution(master.workers, master.cluster, master.threads, **master.limits)
     specify = specifier(loader, master, grid)
     identities = validated(grid, specify)
@@ -40,6 +44,8 @@ def sweep(loader: Any, master: DictConfig, arguments: Sequence[str], watch: Watc
         chosen = plan(grid, specify, identities, folder, retry=master.sweep.retry)
         with watch(chosen) as observe:
             execute(chosen.jobs(), records, execution, observe)
+        if missing := unrecorded(identities[0], folder):
+            raise StoppedError(f"{folder}: the ledger has no result of {missing} of {grid.size} points")
 
 
 @contextmanager

@@ -5,16 +5,20 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from runner.errors import UserError, reason
+from runner.errors import STOPS, UserError, reason
 from runner.formula import beside, registry
+from runner.process import OF_PROCESS, Functions, kept
 
 _loaded: dict[str, set[str]] = {}
 """The formulas that each plug-in registered; their forward may come from elsewhere."""
+_replaced: dict[str, list[str]] = {}
+"""The functions that importing a plug-in replaced, as `torch.sin`."""
 
 
 def load(plugins: Iterable[str]) -> None:
     """Import each plug-in once: an importable module, or the path of a .py file from the working directory.
 
+    What an import changes in the process is put back: a default dtype would change the numbers of others.
     Raises UserError for one that does not import, or that registers no formula; nothing of it is kept.
     """
     for plugin in plugins:
@@ -22,15 +26,32 @@ def load(plugins: Iterable[str]) -> None:
         module = beside.name_of(Path(plugin)) if plugin.endswith(".py") else plugin
         if _is_loaded(module, known):
             continue
+        functions = Functions()
         try:
-            beside.import_file(Path(plugin)) if plugin.endswith(".py") else importlib.import_module(module)
-        except (Exception, SystemExit) as error:  # a plug-in may raise anything
+            with kept(OF_PROCESS):
+                _import(plugin, module)
+        except BaseException as error:  # a plug-in may raise anything
             sys.modules.pop(module, None)
             registry.forget(_unfinished(module, known))
+            if isinstance(error, STOPS):
+                raise
             raise UserError(f"plugins: {plugin}: {reason(error)}") from error
+        _replaced[plugin] = functions.replaced()
         _loaded[module] = registry.registered().keys() - known.keys()
         if not _loaded[module]:
             raise UserError(f"plugins: {plugin}: was imported, but registers no formula")
+
+
+def _import(plugin: str, module: str) -> None:
+    if plugin.endswith(".py"):
+        beside.import_file(Path(plugin))
+    else:
+        importlib.import_module(module)
+
+
+def replaced(plugins: Iterable[str]) -> dict[str, list[str]]:
+    """Return what importing each of the plug-ins replaced, where it did."""
+    return {plugin: found for plugin in plugins if (found := _replaced.get(plugin))}
 
 
 def _unfinished(module: str, known: Mapping[str, str]) -> set[str]:

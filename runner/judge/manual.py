@@ -11,7 +11,7 @@ from torch import Tensor
 from runner.case.case import Case
 from runner.errors import FormulaError, unknown
 from runner.formula.derivation import Derivation
-from runner.judge.state import kept
+from runner.process import kept
 
 
 class AutogradUsedError(FormulaError):
@@ -46,7 +46,29 @@ def result_of(case: Case, derivation: Derivation, bound: Callable[[], Any]) -> d
     """
     who = f"{case.formula.name}: {derivation.name}"
     with torch.no_grad(), nullcontext() if case.formula.recomputes else without_autograd(who):
-        return derivation.by_name(bound())
+        found = derivation.by_name(bound())
+    for wrt, gradient in found.items():
+        if what := _unreadable(gradient):
+            raise FormulaError(f"{who}: the gradient of {wrt} is {what}; a dense tensor of numbers is judged")
+    return found
+
+
+def _unreadable(tensor: Tensor) -> str:
+    """Say why the numbers of a tensor cannot be read, for which PyTorch may end the process."""
+    if tensor.is_quantized:
+        return "quantised"
+    if tensor.is_nested:
+        return "a nested tensor"
+    if tensor.layout != torch.strided:
+        return f"of layout {tensor.layout}"
+    if tensor.device.type == "meta":
+        return ""  # what is on another device than it should be is told as that
+    ends = tensor.storage_offset() + sum(
+        (size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )
+    if tensor.numel() and tensor.untyped_storage().nbytes() < (ends + 1) * tensor.element_size():
+        return "a tensor whose memory was freed"
+    return ""
 
 
 def copied(value: Any) -> Any:

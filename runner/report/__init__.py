@@ -26,6 +26,8 @@ def publish(folder: Path, fail_on: Verdict, *, quiet: bool = False) -> int:
         table.print_summary(summary, path, out)
     if listed:
         table.print_failures(summary, gathered.config_dir, out)
+    if gathered.odd_lines:
+        table.print_odd_lines(gathered.odd_lines, gathered.path, out)
     return summary.exit_status
 
 

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 
 NAME = "report.csv"
 
+TEXTS = frozenset(column.name for column in COLUMNS if column.type is str)
+RUN_BY_SPREADSHEETS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "'",
+)  # the last so that reading gives back what was there
+
 PANDAS = {str: "string", int: "Int64", float: "float64", bool: "boolean"}
 
 
@@ -28,10 +39,18 @@ def write(folder: Path, rows: Iterable[Cells]) -> Path:
         with unfinished.open("w", encoding="utf-8", newline="") as file:
             lines = csv.writer(file, lineterminator="\n")
             lines.writerow(column.name for column in COLUMNS)
-            lines.writerows(row.values() for row in rows)  # `nan` is how Python spells it
+            lines.writerows(map(_neutral, rows))  # `nan` is how Python spells it
         return unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _neutral(row: Cells) -> Iterable[object]:
+    """Return the cells of a row, with an apostrophe before a text that a spreadsheet would run."""
+    return (
+        f"'{cell}" if type(cell) is str and cell.startswith(RUN_BY_SPREADSHEETS) and name in TEXTS else cell
+        for name, cell in row.items()
+    )
 
 
 def read(path: Path) -> "pd.DataFrame":
@@ -40,4 +59,7 @@ def read(path: Path) -> "pd.DataFrame":
 
     types = {column.name: PANDAS[column.type] for column in COLUMNS}
     missing = {name: ["", "nan"] for name, kind in types.items() if kind != "string"}
-    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)
+    for name in TEXTS:
+        table[name] = table[name].str.replace(r"^'(?=[=+\-@\t\r'])", "", regex=True)
+    return table

@@ -20,17 +20,21 @@ class Gathered:
     def __init__(self, folder: Path) -> None:
         self.path = ledger.checked(folder)
         self.is_sweep, self.config_dir = False, None
+        self.odd_lines = 0
         self._slots: dict[int, int] = {}
         self._places, self._indices = array("q"), array("q")
         for place, record in ledger.heads(self.path):
-            self._note(place, record)
+            if record is None:
+                self.odd_lines += 1
+            else:
+                self._note(place, record)
 
     def _note(self, place: int, record: dict[str, Any]) -> None:
-        event = record.get("event")
+        event = record["event"]
         if event == "fresh":
             self._slots, self._places, self._indices = {}, array("q"), array("q")
         elif event == "sweep":
-            self.is_sweep, self.config_dir = True, record["config_dir"]
+            self.is_sweep, self.config_dir = True, record.get("config_dir")
         elif event in ledger.FINISHED:
             slot = self._slots.setdefault(int(record["point"][1:], 16), len(self._places))
             if slot == len(self._places):
@@ -48,3 +52,5 @@ class Gathered:
                 file.seek(self._places[slot])
                 if record := ledger.parsed(file.readline(), ledger.AS_WRITTEN):
                     yield record, rows(record)
+                else:
+                    self.odd_lines += 1

@@ -7,8 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from runner.report.table import console, counted
 from runner.sweep.ledger import FINISHED
@@ -43,8 +51,17 @@ class Tally:
 
     def __str__(self) -> str:
         left = (self.to_run - self.done) / self.rate if self.done else 0
-        counts = counted(self.verdicts, markup=False)
+        counts = counted(self.verdicts).plain
         return f"{self.done}/{self.to_run} points, {self.rate:.3g}/s, {_duration(left)} left; {counts}"
+
+
+class Counts(ProgressColumn):
+    """Shows what verdicts there are so far."""
+
+    def render(self, task: Task) -> Text:
+        """Return the counts that the task was last updated with."""
+        counts: Text = task.fields["counts"]
+        return counts
 
 
 def watching(*, quiet: bool) -> Callable[[Plan], Any]:
@@ -62,7 +79,7 @@ def _silently(plan: Plan) -> Iterator[Observe]:
 @contextmanager
 def _lines(plan: Plan) -> Iterator[Observe]:
     out = console()
-    out.print(str(plan), highlight=False)
+    out.print(str(plan))
     tally, last = Tally(plan.to_run), time.monotonic()
 
     def observe(record: Mapping[str, Any]) -> None:
@@ -70,15 +87,15 @@ def _lines(plan: Plan) -> Iterator[Observe]:
         tally.add(record)
         if time.monotonic() - last > SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            out.print(str(tally), highlight=False)
+            out.print(str(tally))
 
     yield observe
 
 
 @contextmanager
 def _bar(plan: Plan) -> Iterator[Observe]:
-    out = Console()
-    out.print(str(plan), highlight=False)
+    out = console()
+    out.print(str(plan))
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -86,8 +103,8 @@ def _bar(plan: Plan) -> Iterator[Observe]:
         TimeRemainingColumn(),
     )
     tally, last = Tally(plan.to_run), 0.0
-    with Progress(*columns, TextColumn("{task.fields[counts]}"), console=out, auto_refresh=False) as progress:
-        bar = progress.add_task("", total=plan.to_run, rate=0.0, counts="")
+    with Progress(*columns, Counts(), console=out, auto_refresh=False) as progress:
+        bar = progress.add_task("", total=plan.to_run, rate=0.0, counts=Text())
 
         def show() -> None:
             counts = counted(tally.verdicts)

@@ -6,6 +6,7 @@ from typing import Any
 
 from runner.compare import RIGHT
 from runner.diagnose import sentence
+from runner.errors import printable
 from runner.record import COLUMNS, spelled
 
 Data = Mapping[str, Any]
@@ -27,13 +28,24 @@ AS_THEY_ARE = (
     "derivation", "wrt", "status", "verdict", "judged_in", "error", "max_abs_error", "autograd_truth_error",
     "bound",
 )  # fmt: skip
+TEXTS = tuple(column.name for column in COLUMNS if column.type is str)
+LONGEST_CELL = 4000
 FLOATS = tuple(column.name for column in COLUMNS if column.type is float)
 
 
 def rows(record: Data) -> list[Row]:
     """Return a row for each judgement of a finished record; figures that were left as text stay text."""
     shared = _shared(record)
-    return [_row(shared, judgement) for judgement in record.get("judgements", ())]
+    return [_shown(_row(shared, judgement)) for judgement in record.get("judgements", ())]
+
+
+def _shown(cells: Row) -> Row:
+    """Escape in place what a terminal or a file would not show as it is, and cut what fills a screen."""
+    for name in TEXTS:
+        text = cells[name]
+        if text and (len(text) > LONGEST_CELL or not text.isprintable()):
+            cells[name] = printable(text, LONGEST_CELL)
+    return cells
 
 
 def _shared(record: Data) -> Row:

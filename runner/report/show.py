@@ -61,7 +61,7 @@ def _derivation(out: Console, case: Case, derivation: Derivation) -> None:
     except Exception as error:  # whatever a derivation raises is its result
         _tensors(out, derivation.name, {"failed": reason(error)})
         return
-    out.print(f"[bold]{derivation.name}[/]")
+    out.print(derivation.name, style="bold")
     for wrt, value in actual.items():
         _compared(out, f"{derivation.kind.symbol}{wrt}", value, expected[wrt])
 
@@ -92,7 +92,7 @@ def _difference(actual: Tensor, expected: Tensor) -> str:
 
 def _tensors(out: Console, heading: str, values: Mapping[str, Any]) -> None:
     if values:
-        out.print(f"[bold]{heading}[/]")
+        out.print(heading, style="bold")
     for name, value in values.items():
         size = f" {_size(value)}" if isinstance(value, Tensor) else ""
         _text(out, f"{name}{size} =\n{_printed(value, out.width - INDENT)}")

@@ -29,7 +29,8 @@ STYLES = {
 
 def console() -> Console:
     """Return a console that is as wide as the table needs where no terminal sets the width."""
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    width = None if sys.stdout.isatty() else 160
+    return Console(width=width, markup=False, highlight=False, emoji=False)
 
 
 def print_rows(rows: Sequence[Cells], out: Console, *, explained: Sequence[Cells] = ()) -> None:
@@ -71,14 +72,19 @@ def print_rows(rows: Sequence[Cells], out: Console, *, explained: Sequence[Cells
 
 def print_summary(summary: Summary, report: Path, out: Console) -> None:
     """Print counts by verdict, the worst error, and where the CSV is."""
-    out.print(f"{_number_of(summary.rows, 'row')}: {counted(summary.counts) or 'none'}")
+    out.print(f"{_number_of(summary.rows, 'row')}: ", counted(summary.counts) or "none", sep="")
     if (worst := summary.worst) is not None:
         out.print(
             f"worst max abs error: {worst['max_abs_error']:.3g} ({worst['experiment']} {worst['derivation']} "
-            f"{worst['wrt']}, {worst['shape']}, {worst['dtype']}, seed {worst['seed']})",
-            highlight=False,
+            f"{worst['wrt']}, {worst['shape']}, {worst['dtype']}, seed {worst['seed']})"
         )
-    out.print(f"report: {report}", highlight=False, soft_wrap=True)
+    out.print(f"report: {report}", soft_wrap=True)
+
+
+def print_odd_lines(count: int, ledger: Path, out: Console) -> None:
+    """Say how many lines of a ledger are no records: somebody was killed while writing, or another wrote."""
+    are = "is no record, and was" if count == 1 else "are no records, and were"
+    out.print(f"{_number_of(count, 'line')} of {ledger} {are} left out", soft_wrap=True)
 
 
 def print_failures(summary: Summary, config_dir: str | None, out: Console) -> None:
@@ -94,13 +100,10 @@ def print_failures(summary: Summary, config_dir: str | None, out: Console) -> No
         out.print(f"  and {more} more: status and verdict in the report")
 
 
-def counted(counts: Mapping[str, int], *, markup: bool = True) -> str:
+def counted(counts: Mapping[str, int]) -> Text:
     """Write counts by verdict, from best to worst; what has no verdict comes last."""
     order = sorted(counts, key=lambda name: VERDICTS.index(name) if name in VERDICTS else len(VERDICTS))
-    texts = {name: f"{counts[name]} {name}" for name in order}
-    if markup:
-        texts = {name: f"[{STYLES.get(name, 'red')}]{text}[/]" for name, text in texts.items()}
-    return ", ".join(texts.values())
+    return Text(", ").join(Text(f"{counts[name]} {name}", STYLES.get(name, "red")) for name in order)
 
 
 def _point_columns(rows: Sequence[Cells]) -> list[str]:

@@ -1,49 +1,90 @@
 """Run one point, whatever its code does that Python can survive."""
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NoReturn
 
 import torch
 
 from runner.case.spec import Spec
-from runner.errors import reason, too_long
+from runner.diagnose.statement import Statement, say
+from runner.errors import Interrupted, TimedOut, reason, too_long
 from runner.experiment import run
-from runner.formula.plugins import load
-from runner.sweep.job import Result, lost, packed
-
-
-class TimedOut(BaseException):
-    """The limit has passed. Not an Exception, so that no formula swallows it."""
+from runner.formula import plugins
+from runner.interrupt import swallowable
+from runner.judge.judgement import Status
+from runner.process import OF_PROCESS, Functions, kept
+from runner.sweep.descendants import Descendants
+from runner.sweep.job import Result, identified, lost, packed
 
 
 def warm_up() -> None:
     """Make PyTorch import now what it puts off until the first gradient, which a time limit may hit."""
     x = torch.ones(1, requires_grad=True)
     torch.autograd.grad(x * 2, x, torch.ones(1))
+    _functions()
+
+
+@cache
+def _functions() -> Functions:
+    return Functions()
 
 
 def attempt(spec: Spec, timeout_s: float | None = None) -> Result:
-    """Return what became of a point, as plain data; no exception of its code gets out."""
+    """Return what became of a point, as plain data; no exception of its code gets out.
+
+    What the code leaves changed in the process is put back, and noted; processes that it started end.
+    A copy of this process that the code made, and that comes back from it, ends here.
+    """
+    me, functions, processes = os.getpid(), _functions(), Descendants()
+    with kept(OF_PROCESS) as left:
+        result = _result(spec, timeout_s)
+        if os.getpid() != me:
+            os._exit(0)
+        processes.end()
+    replaced = functions.replaced()
+    notes = [say("left_by_point", names=left)] if left else []
+    notes += [say("replaced_by_point", names=replaced)] if replaced else []
+    for plugin, names in plugins.replaced(spec.plugins).items():
+        notes.append(say("replaced_by_plugin", plugin=plugin, names=names))
+    result = _noted(result, notes) if notes else result
+    return {**result, "tainted": True} if replaced else result
+
+
+def _noted(result: Result, notes: Iterable[Statement]) -> Result:
+    """Add notes to every judgement of a point: which of its derivations is to blame is not known."""
+    data = [note.as_data() for note in notes]
+    judgements = [{**one, "notes": [*one.get("notes", ()), *data]} for one in result["judgements"]]
+    return {**result, "judgements": judgements}
+
+
+def _result(spec: Spec, timeout_s: float | None) -> Result:
     began = datetime.now(UTC)
+    identity: dict[str, Any] = {}
+    status: Status
     try:
-        load(spec.plugins)
-        with _alarm(timeout_s):
-            judgements = run(spec)
-        return packed(spec, judgements, began)
+        with swallowable(), _alarm(timeout_s):
+            plugins.load(spec.plugins)
+            identity = identified(spec)  # by the code that was imported here
+            return {**packed(spec, run(spec), began), **identity}
     except TimedOut:
-        return lost(spec, "timeout", too_long(timeout_s or 0), _seconds(began))
+        status, error = "timeout", too_long(timeout_s or 0)
     except SystemExit as stop:
-        return lost(spec, "crashed", f"the code exits with sys.exit({stop.code!r})", _seconds(began))
-    except Exception as error:  # what `run` itself does not expect is a result all the same
-        return lost(spec, "failed", reason(error), _seconds(began))
-
-
-def _seconds(began: datetime) -> float:
-    return (datetime.now(UTC) - began).total_seconds()
+        status, error = "crashed", f"the code exits with sys.exit({stop.code!r})"
+    except Interrupted:
+        raise
+    except KeyboardInterrupt as mine:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it may be the user's
+            raise
+        status, error = "failed", reason(mine)
+    except BaseException as unexpected:  # what `run` itself does not expect is a result all the same
+        status, error = "failed", reason(unexpected)
+    return {**lost(spec, status, error, (datetime.now(UTC) - began).total_seconds()), **identity}
 
 
 @contextmanager

@@ -1,50 +1,65 @@
 """The process in which a worker runs points: whatever kills it kills nothing else.
 
-`python -m runner.sweep.child FD` reads specifications from a connection and writes rows back, one at a
-time, so that the process at the other end always knows which point is running.
+`python -m runner.sweep.child FD` reads specifications from a socket and writes results back, one at a time,
+so that the process at the other end always knows which point is running.
 """
 
+import json
 import os
 import pickle
 import signal
+import socket
 import sys
 import threading
 import time
-from multiprocessing.connection import Connection
 
-from runner.sweep.supervise import IDLE_EXIT, IDLE_S, READY, Terms
+from runner.streams import forgiving
+from runner.sweep.descendants import end_with_parent
+from runner.sweep.supervise import IDLE_S, LEAVING, NO_DESCRIPTORS, READY, Terms
+from runner.sweep.wire import MARK_BYTES, Wire
 
 
 def main(descriptor: int) -> int:
     """Serve until the other end closes, is gone, or has had no work for a while."""
     os.set_inheritable(descriptor, False)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that writes the ledger
+    end_with_parent()
+    forgiving()
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)  # they are for the process that writes the ledger
     threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
-    connection = Connection(descriptor)
+    there = socket.socket(fileno=descriptor)
+    wire = Wire(there, there.recv(MARK_BYTES))
     try:
-        terms: Terms = connection.recv()
+        terms: Terms = pickle.loads(wire.receive() or b"")
         sys.path += [entry for entry in terms.path if entry not in sys.path]
-        return _serve(connection, terms)
+        _serve(wire, terms)
     except (EOFError, ConnectionError):
         return 0
+    except OSError:  # the code has closed the socket
+        return NO_DESCRIPTORS
+    return 0
 
 
-def _serve(connection: Connection, terms: Terms) -> int:
+def _serve(wire: Wire, terms: Terms) -> None:
     import torch
 
     from runner.sweep.attempt import attempt, warm_up
+    from runner.sweep.job import code_of_judge
 
     torch.set_num_threads(terms.threads or 1)
     warm_up()
-    connection.send_bytes(READY)
-    while connection.poll(IDLE_S):
-        spec = pickle.loads(connection.recv_bytes())
-        connection.send(attempt(spec))  # the other end has the clock
-    return IDLE_EXIT
+    code_of_judge()  # of the files as they are now, which is how they were imported
+    wire.send(READY)
+    while (spec := wire.receive(IDLE_S)) is not None:
+        result = attempt(pickle.loads(spec))  # the other end has the clock
+        wire.send(json.dumps(result).encode())
+        if result.get("tainted"):
+            break
+    wire.send(LEAVING)
 
 
 def _follow(parent: int) -> None:
-    """Leave when the parent is gone, even in the middle of a point."""
+    """Leave when the parent is gone, even in the middle of a point, where the kernel does not see to it."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)

@@ -14,8 +14,8 @@ import distributed
 from distributed import Client, KilledWorker
 
 from runner.errors import StoppedError, UserError, reason
-from runner.sweep.dask_worker import offers_gpu, run_there
-from runner.sweep.supervise import Results, Terms, retire
+from runner.sweep.dask_worker import offers_gpu, retire_there, run_there
+from runner.sweep.supervise import Results, Terms
 
 CONNECT_S = 10
 FIRST_WORKER_S = 60
@@ -109,6 +109,6 @@ def _connection() -> Iterator[None]:
 
 def _retire_everywhere(client: Client, token: str) -> None:
     try:
-        client.run(retire, token, on_error="ignore")
+        client.run(retire_there, token, on_error="ignore")
     except (OSError, TimeoutError):
         return  # no scheduler any more: the children leave by themselves

@@ -8,7 +8,7 @@ import torch
 
 from runner.sweep.attempt import attempt, warm_up
 from runner.sweep.execution import Execution, Returned
-from runner.sweep.job import Job, finished, started
+from runner.sweep.job import Job, answer, finished, started
 from runner.sweep.ledger import Ledger
 from runner.sweep.spread import spread
 
@@ -20,7 +20,7 @@ def execute(jobs: Iterable[Job], ledger: Ledger, execution: Execution, observe: 
     run = spread if execution.workers or execution.cluster else _here
     with closing(run(jobs, execution, lambda job: ledger.append(started(job)))) as results:
         for job, result in results:
-            record = finished(job, result)
+            record = finished(job, answer(job, result))
             ledger.append(record)
             observe(record)
 

@@ -6,6 +6,10 @@ from importlib.util import find_spec
 from runner.errors import UserError
 from runner.sweep.job import Job, Result
 
+MOST = 4096  # workers, or threads of each: more than any machine has, fewer than any system refuses
+LONGEST_S = 1e8  # three years; timers take no more than the system's integers
+MOST_GB = 1e9
+
 Returned = tuple[Job, Result]
 
 
@@ -24,8 +28,8 @@ class Execution:
         self._check_limits()
 
     def _check_place(self) -> None:
-        if self.workers < 0:
-            raise UserError(f"workers={self.workers}: must be an integer >= 0")
+        if not 0 <= self.workers <= MOST:
+            raise UserError(f"workers={self.workers}: must be an integer from 0 to {MOST}")
         if self.workers and self.cluster:
             raise UserError(f"workers={self.workers} cluster={self.cluster}: choose one of the two")
         if self.cluster and find_spec("distributed") is None:
@@ -35,10 +39,10 @@ class Execution:
             )
 
     def _check_limits(self) -> None:
-        for name, value in (
-            ("threads", self.threads),
-            ("limits.timeout_s", self.timeout_s),
-            ("limits.memory_gb", self.memory_gb),
+        for name, value, most in (
+            ("threads", self.threads, MOST),
+            ("limits.timeout_s", self.timeout_s, LONGEST_S),
+            ("limits.memory_gb", self.memory_gb, MOST_GB),
         ):
-            if value is not None and not value > 0:
-                raise UserError(f"{name}={value}: must be > 0, or null")
+            if value is not None and not 0 < value <= most:
+                raise UserError(f"{name}={value}: must be > 0 and at most {most:g}, or null")

@@ -67,6 +67,31 @@ def code_of_judge() -> dict[str, str]:
     return {"the judge": judge_fingerprint(), "PyTorch": str(torch.__version__)}
 
 
+def identified(spec: Spec) -> dict[str, Any]:
+    """Return which question was answered, and by which code; of that, no more than `answer` compares."""
+    return {
+        "key": spec.key,
+        "point": spec.point,
+        "code": {"the formula": spec.formula_sha, **code_of_judge()},
+    }
+
+
+def answer(job: Job, result: Result) -> Result:
+    """Return a result without its identity, if it is the answer to the question; else what it is instead.
+
+    Where the process that ran the point has other code, nothing was found out about this one.
+    """
+    said = {name: value for name, value in result.items() if name not in ("key", "point", "code", "tainted")}
+    if result.get("point", job.spec.point) != job.spec.point:
+        return lost(job.spec, "crashed", "the process answered for another point")
+    if result.get("key", job.spec.key) == job.spec.key:
+        return said
+    mine = identified(job.spec)["code"]
+    other = [name for name in mine if mine[name] != result["code"].get(name)]
+    error = f"this worker has another version of {' and '.join(other) or 'the code'}"
+    return {**lost(job.spec, "failed", error, result["seconds"]), "unanswered": True}
+
+
 def _worst(judgements: Iterable[Judgement]) -> Status:
     return max((one.status for one in judgements), key=get_args(Status).index, default="completed")
 

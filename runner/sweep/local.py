@@ -31,5 +31,7 @@ def threads(count: int, terms: Terms) -> Iterator[Threads]:
     try:
         yield Threads(executor, count, terms)
     finally:
-        retire(terms.token)  # else a thread would wait for its point to end
+        children = retire(terms.token)  # else a thread would wait for its point to end
         executor.shutdown(cancel_futures=True)
+        for child in children:
+            child.close()

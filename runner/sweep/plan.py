@@ -106,17 +106,22 @@ class Before:
             self.points.clear()
         elif event == "sweep":
             self.code.append(record.get("code", {}))
-        elif event in ledger.FINISHED:
+        elif event in ledger.FINISHED and not record.get("unanswered"):
             self.events[number(record["key"])] = event
             self.points.add(number(record["point"]))
-        elif event == "started":
-            self.events.setdefault(number(record["key"]), event)
+        elif event == "started" or record.get("unanswered"):
+            self.events.setdefault(number(record["key"]), "started")
 
     def what_changed(self) -> str:
         """Say which code is no longer what it was when the sweep ran before."""
         now = code_of_judge()
         changed = [what for what in now if any(then.get(what, now[what]) != now[what] for then in self.code)]
         return " and ".join(changed) or "the formula"
+
+
+def unrecorded(keys: Sequence[int], folder: Path) -> int:
+    """Return how many of the points with these keys the ledger has no result of."""
+    return len({*keys} - ledger.recorded(folder))
 
 
 def done(folder: Path, *, retry: bool) -> set[int]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from runner.judge import state
+from runner import process
 from tests.checks.planting import judged
 from tests.conftest import Plant
 
@@ -48,9 +48,9 @@ def then(act: Callable[[], Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_is_left_changed_is_named_and_put_back(plant: Plant, change: str) -> None:
     name, act = CHANGES[change]
-    before = state.settings()
+    before = process.settings()
     first, second, *rest = judged(plant, then(act), product, shape=SHAPE)
-    assert state.settings() == before
+    assert process.settings() == before
     assert (first.verdict, second.verdict) == ("invalid", "invalid")
     assert first.failed_checks == "global_state"
     assert f"{name} is left changed by the call" in first.diagnosis

@@ -29,7 +29,7 @@ def test_single_run_writes_its_report(run: Run) -> None:
     assert all(row["manual_iqr_ms"] >= 0 and row["speedup"] > 0 for row in outcome.rows)
     (folder,) = outcome.folders
     assert {path.name for path in folder.iterdir()} == {
-        ".hydra", "report.csv", "environment.json", "ledger.jsonl",
+        ".hydra", "report.csv", "environment.json", "ledger.jsonl", "ledger.lock",
     }  # fmt: skip
     assert list(outcome.report.columns) == [column.name for column in COLUMNS]
     assert (
@@ -116,7 +116,7 @@ BAD = [
     ("experiment=mse fail_on=rong", "unknown fail_on 'rong'; did you mean 'wrong'?"),
     ("experiment=mse timing=fast", "unknown timing 'fast'. There is: full, off, quick."),
     ("experiment=mse timing.rounds=-1", "timing.rounds=-1: must be an integer >= 0"),
-    ("experiment=mse timing.block_ms=0", "timing.block_ms=0.0: must be a number > 0"),
+    ("experiment=mse timing.block_ms=0", "timing.block_ms=0.0: must be a finite number > 0"),
     ("", "nothing to run: choose experiment=..., one of"),
     ("-m experiment=mse,msq", "unknown experiment 'msq'; did you mean 'mse'?"),
     ("-m experiment=mse seed=1,b", "seed: Value 'b' of type 'str'"),

@@ -29,7 +29,7 @@ import sys, pathlib
 from runner.sweep.ledger import Ledger
 with Ledger(pathlib.Path(sys.argv[1])) as records:
     for i in range(500):
-        records.append({"event": "completed", "writer": int(sys.argv[2]), "i": i, "text": "x" * 3000})
+        records.append({"event": "sweep", "writer": int(sys.argv[2]), "i": i, "text": "x" * 3000})
 """
 
 HOLD = """
@@ -57,11 +57,11 @@ def test_records_of_several_processes_do_not_mix(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("torn", ['{"event":"comp', '{"event":"started"}', "{", '{"a":{}'])
 def test_a_torn_line_is_dropped_and_swallows_nothing(tmp_path: Path, torn: str) -> None:
-    ledger.append(tmp_path, {"event": "started", "n": 1})
+    ledger.append(tmp_path, {"event": "sweep", "n": 1})
     with (tmp_path / ledger.NAME).open("a") as file:
         file.write(torn)
     assert [record["n"] for record in ledger.read(tmp_path) if "n" in record] == [1]
-    ledger.append(tmp_path, {"event": "started", "n": 2})
+    ledger.append(tmp_path, {"event": "sweep", "n": 2})
     assert [record["n"] for record in ledger.read(tmp_path) if "n" in record] == [1, 2]
 
 
@@ -154,12 +154,12 @@ def test_a_write_that_is_cut_short_is_an_error(tmp_path: Path, monkeypatch: pyte
         return whole(descriptor, line[:10])
 
     with ledger.Ledger(tmp_path) as records:
-        records.append({"event": "started", "n": 1})
+        records.append({"event": "sweep", "n": 1})
         monkeypatch.setattr(os, "write", cut)
         with pytest.raises(StoppedError, match=r"ledger\.jsonl: no space is left"):
-            records.append({"event": "started", "n": 2})
+            records.append({"event": "sweep", "n": 2})
         monkeypatch.undo()
-        records.append({"event": "started", "n": 3})
+        records.append({"event": "sweep", "n": 3})
     assert [record["n"] for record in ledger.read(tmp_path) if "n" in record] == [1, 3]
 
 
