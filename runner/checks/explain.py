@@ -42,7 +42,10 @@ def _explained(subject: Subject, judgement: Judgement) -> Iterator[Statement]:
 def _of_own_point(subject: Subject, wrt: str, statement: Statement) -> Statement:
     """Say what it is at a generic point, if upstream gradients of ones may hide that, or nothing is known."""
     sample = None
-    if subject.spec.upstream == "ones" or statement.name in NOTHING:
+    hides = (
+        subject.spec.upstream == "ones" and statement.name != "mismatch"
+    )  # a shape or dtype shows anywhere
+    if hides or statement.name in NOTHING:
         sample = generic.sample_of(subject)
     if sample is not None:
         what = subject.diagnosed(sample, wrt, subject.differentiate(sample.case)[wrt])

@@ -22,6 +22,11 @@ def layout(subject: Subject) -> Iterator[Outcome]:
     """Inputs, upstream gradients and saved tensors give the right result however they lie in memory."""
     for sample in subject.once("layout", lambda: list(_samples(subject))):
         yield from subject.compare(sample, "layout", verdict="invalid")
+    for same, sample in subject.once("expanded", lambda: list(_expanded(subject))):
+        by_value = [*subject.compare(same, "other_values")]
+        yield from by_value
+        if all(outcome.holds for outcome in by_value):  # else it is the numbers, and not where they lie
+            yield from subject.compare(sample, "layout", verdict="invalid")
 
 
 def transposed(tensor: Tensor) -> Tensor:
@@ -72,7 +77,6 @@ def _changes(case: Case) -> Iterator[tuple[str, Change]]:
 def _samples(subject: Subject) -> Iterator[Sample]:
     case = case_of(subject.small())
     plain = subject.sample_of("contiguous tensors", case)
-    drawn = {*case.differentiable} & {*subject.free}
     for name, change in _changes(case):
         inputs = _changed(case, change, {*case.inputs}, {})
         if _accepts(inputs):
@@ -81,10 +85,22 @@ def _samples(subject: Subject) -> Iterator[Sample]:
         yield replace(plain, condition=f"a {name} upstream gradient", case=upstream)
         saved = case.with_results(partial(_unnamed, change))
         yield replace(plain, condition=f"{name} saved tensors", case=saved)
-    yield subject.sample_of("an expanded upstream gradient", _changed(case, expanded, set(), case.upstream))
+
+
+def _expanded(subject: Subject) -> Iterator[tuple[Sample, Sample]]:
+    """Yield equal slices that lie one after another, and the same as one slice with a stride of 0."""
+    case = case_of(subject.small())
+    drawn = {*case.differentiable} & {*subject.free}
+    upstream = _changed(case, expanded, set(), case.upstream)
+    changed = [("an expanded upstream gradient", "an upstream gradient of equal slices", upstream)]
     inputs = _changed(case, expanded, drawn, {})
     if drawn and _accepts(inputs):
-        yield subject.sample_of("expanded inputs", inputs)
+        changed.append(("expanded inputs", "inputs of equal slices", inputs))
+    for condition, same, one in changed:
+        yield (
+            subject.sample_of(same, one.map(torch.Tensor.contiguous)),
+            subject.sample_of(condition, one),
+        )
 
 
 def _accepts(case: Case) -> bool:

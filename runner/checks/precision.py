@@ -3,7 +3,9 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,12 +21,13 @@ from runner.formula.kind import Kind
 from runner.judge import reference
 from runner.judge.judgement import Outcome
 from runner.judge.loss import loss
-from runner.judge.noise import rounding_of_autograd
+from runner.judge.noise import rounding_of
 from runner.record import spelled
 
 LARGER = 16  # times the small shape, where sums are long enough to show how they are kept
 VARIATIONS = ((1.0, 0.0), (1e-4, 0.0), (8.0, 0.0), (300.0, 0.0), (1.0, 1000.0))  # scale, offset
 MOST_ELEMENTS = 2**16
+AUTOGRAD = 4  # times what autograd loses is excused, as in the accuracy bound
 SHRINKS = 1000  # times, at least, that a stronger dtype makes of a loss; rounding shrinks 2^13-fold or more
 
 Gradients = Mapping[str, Tensor]
@@ -119,13 +122,30 @@ def _loss(
     if subject.derivation.kind.order > 1:
         return fine
     bound = subject.rounding(case, truth, wrt, error)
-    if not error <= bound and math.isfinite(of_itself := compare.max_abs_error(of_autograd, truth)):
-        bound = max(bound, 4 * of_itself)
     if not error <= bound:
-        bound = max(bound, 4 * rounding_of_autograd(case, subject.derivation.kind, wrt))
+        bound = max(bound, AUTOGRAD * _autograd_loses(subject, case, of_autograd, truth, wrt))
     if error <= bound:
         return fine
     return dataclasses.replace(fine, broken=loss(compare.measure(gradient, truth), bound, gradient.dtype))
+
+
+def _autograd_loses(subject: Subject, case: Case, of_autograd: Tensor, truth: Tensor, wrt: str) -> float:
+    """Return what autograd loses here, or may lose once its steps are rounded otherwise.
+
+    Of the library and of the plain forward the one that loses less counts: a library that cancels is no
+    excuse for a derivation of a forward that does not.
+    """
+    kind = subject.derivation.kind
+    losses = [_lost_by(reference.by_library, of_autograd, case, kind, truth, wrt)]
+    if case.formula.library is not None:
+        with suppress(Exception):  # autograd may not know the steps of a forward in this dtype
+            of_forward = reference.by_forward(case, kind)[wrt]
+            losses.append(_lost_by(reference.by_forward, of_forward, case, kind, truth, wrt))
+    return min(filter(math.isfinite, losses), default=0.0)
+
+
+def _lost_by(differentiate: Any, found: Tensor, case: Case, kind: Kind, truth: Tensor, wrt: str) -> float:
+    return max(compare.max_abs_error(found, truth), rounding_of(case, kind, wrt, differentiate))
 
 
 def _finite(tensors: Iterable[Tensor]) -> bool:

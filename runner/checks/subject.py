@@ -222,10 +222,12 @@ class Subject:
         judged = gradient if exact_nan else _where_finite(gradient, truth)
         left_out = 0 if exact_nan else truth.numel() - int(truth.isfinite().sum())
         outcome = dataclasses.replace(outcome, uncompared=left_out)
-        ratio = self._ratio(sample, outcome.wrt, judged)
+        known = outcome.wrt in self.wrong
+        fails = any(key[0] == outcome.check and key[2] == outcome.wrt for key in self.failing)
+        ratio = self._ratio(sample, outcome.wrt, judged, widen=not (known or fails))
         if ratio <= 1:
             return dataclasses.replace(outcome, ratio=ratio)
-        if outcome.wrt in self.wrong:
+        if known:
             return dataclasses.replace(outcome, ratio=ratio, broken=say("wrong_here_too", wrt=outcome.wrt))
         broken = self.diagnosed(sample, outcome.wrt, judged)
         return dataclasses.replace(outcome, ratio=ratio, broken=broken)
@@ -241,10 +243,11 @@ class Subject:
             return math.inf
         return self._ratio(sample, wrt, _where_finite(gradient, truth))
 
-    def _ratio(self, sample: Sample, wrt: str, gradient: Tensor) -> float:
+    def _ratio(self, sample: Sample, wrt: str, gradient: Tensor, *, widen: bool = True) -> float:
+        """Return the error over its bound; whether rounding explains it is asked once for what fails."""
         error = compare.max_abs_error(gradient, sample.truth[wrt])
         ratio = sample.ratio(wrt, error)
-        if 1 < ratio < math.inf:
+        if widen and 1 < ratio < math.inf:
             ratio = error / widened(error / ratio, error, sample.case, self.derivation, wrt)
         return ratio
 

@@ -11,7 +11,7 @@ from runner import compare
 from runner.case.case import Case
 from runner.formula.derivation import Derivation
 from runner.formula.kind import Kind
-from runner.judge import manual, reference
+from runner.judge import manual
 from runner.judge.rounding import DRAWS, Nudge, is_steady
 
 LARGER = 2
@@ -43,9 +43,9 @@ def own_rounding(case: Case, derivation: Derivation, wrt: str) -> float:
     return _movement(lambda: manual.gradients(case, derivation)[wrt], case)
 
 
-def rounding_of_autograd(case: Case, kind: Kind, wrt: str) -> float:
-    """Return how far autograd's own derivative in a dtype moves when its steps are rounded otherwise."""
-    return _movement(lambda: reference.by_library(case, kind)[wrt], case)
+def rounding_of(case: Case, kind: Kind, wrt: str, differentiate: Callable[..., dict[str, Tensor]]) -> float:
+    """Return how far one of autograd's derivatives in a dtype moves when its steps are rounded otherwise."""
+    return _movement(lambda: differentiate(case, kind)[wrt], case)
 
 
 def _movement(derivative: Callable[[], Tensor], case: Case) -> float:

@@ -33,7 +33,11 @@ STATEMENTS = {
     "reduction": ("reduced", "sum_missing", "not_repeated", "reduction_of_right", "squeezed"),
     "shape": ("wrong_shape", "wrong_shape_explained", "wrong_shape_unexplained"),
     "zero": ("nothing_computed", "zero_there"),
-    "nonfinite": ("nonfinite", "not_finite", "truth_nonfinite", "overflows_when_scaled"),
+    "nonfinite": (
+        "nonfinite", "not_finite", "truth_nonfinite", "overflows_when_scaled", "hides_non_finite",
+        "spreads_non_finite",
+    ),
+    "global state": ("leaves_changed", "seeds"),
     "place": ("only_there",),
     "sizes": ("shapes_by_rule", "some_shapes"),
     "upstream": ("upstream_ignored", "not_linear", "upstream_there"),
@@ -57,13 +61,16 @@ CHECKS = {
     "linear_in_upstream": "upstream", "independent_of_history": "history", "repeatable": "noise",
     "unchanged_arguments": "memory", "contexts": "contexts", "live_contexts": "contexts",
     "backward_twice": "contexts", "frozen_inputs": "frozen", "precision": "precision",
-    "every_dtype": "dtype", "second_order": "second order",
+    "every_dtype": "dtype", "autocast": "dtype", "second_order": "second order", "non_finite": "nonfinite",
+    "global_state": "global state", "other_params": "params", "other_ids": "values", "other_masks": "values",
+    "around_literals": "values", "small_upstream": "scale of upstream", "shared_memory": "memory",
+    "order_of_sums": "noise",
 }  # fmt: skip
 """The topic of each check that names one."""
 
 FACTS = frozenset({"factor", "sign", "order", "input", "term", "reduction", "shape", "zero", "nonfinite"})
 WHERE = frozenset(
-    {"place", "sizes", "values", "upstream", "kinds of upstream", "scale of upstream", "raises"}
+    {"place", "sizes", "values", "params", "upstream", "kinds of upstream", "scale of upstream", "raises"}
 )
 
 
@@ -181,7 +188,7 @@ DUE: Mapping[str, Due] = {
     "ties and zeros": Due.of("place", "values", "nonfinite"),
     "part of the domain": Due.of("place", "values", "zero"),
     "hard-coded dimension": Due.of("sizes", "factor"),
-    "parameter ignored": Due(FACTS),
+    "parameter ignored": Due(FACTS | {"params"}),
     "approximation": Due.of("place", "values", "factor", "term", "precision"),
     "not finite": Due.of("nonfinite", "values", "kinds of upstream"),
     "tail of a tile": Due.of("place", "sizes", "zero"),

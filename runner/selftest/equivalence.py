@@ -82,7 +82,7 @@ class Laboratory:
         telling = [one.probe for one in measured if one.probe.label.startswith(ALL_DIGITS)]
         for probe in (*(one.probe for one in measured[:1]), *telling):
             values = probe.values()
-            one, other = (call(function, values) for _ in range(2))
+            one, other = (call(function, values, probe.case.inputs) for _ in range(2))
             if any(not same_bits(one[name], other[name]) for name in one):
                 return Difference("called twice", "two calls with the same arguments differ")
         return None
@@ -93,13 +93,13 @@ class Laboratory:
             return None
         first, second = measured[:2]
         values = first.probe.values()
-        one = call(function, values)
+        one = call(function, values, first.probe.case.inputs)
         if one.keys() - second.gradients.keys():
             return None
         for name, value in second.probe.values().items():
             if isinstance(value, Tensor) and value.shape == values[name].shape:
                 values[name].copy_(value)
-        what = differs(call(function, values), second)
+        what = differs(call(function, values, second.probe.case.inputs), second)
         return Difference("called again in the same memory", what) if what else None
 
     def accuracy(self, make: Callable[[], Function]) -> Difference | None:
@@ -108,7 +108,7 @@ class Laboratory:
             self.low.extend(low_precision(self.target))
         for label, case, right, truth, own in self.low:
             try:
-                found = call(make(), case.values)
+                found = call(make(), case.values, case.inputs)
             except Exception as error:  # whatever a planted derivation raises is its result
                 return Difference(label, f"raises {reason(error)}", accuracy=True)
             for name, grad in found.items():

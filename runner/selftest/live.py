@@ -34,14 +34,14 @@ def _between(function: Function, one: Measured, other: Measured) -> Iterator[tup
 
 def _two_live(function: Function, one: Measured, other: Measured) -> str:
     planted, values = as_derivation(function), one.probe.values()
-    first = planted.bound(values, values)
-    planted.bound(other.probe.values(), values)
+    first = planted.bound(values, one.probe.case.inputs)
+    planted.bound(other.probe.values(), other.probe.case.inputs)
     return differs(result(planted, first), one)
 
 
 def _twice(function: Function, one: Measured) -> str:
     planted, values = as_derivation(function), one.probe.values()
-    bound = planted.bound(values, values)
+    bound = planted.bound(values, one.probe.case.inputs)
     result(planted, bound)
     return differs(result(planted, bound), one)
 
@@ -49,7 +49,7 @@ def _twice(function: Function, one: Measured) -> str:
 def _written_to(function: Function, one: Measured) -> str:
     """Write to the inputs after forward: PyTorch refuses what it has saved itself, and nothing else."""
     planted, values = as_derivation(function), one.probe.values()
-    bound = planted.bound(values, values)
+    bound = planted.bound(values, one.probe.case.inputs)
     for name in one.probe.case.differentiable:
         values[name].mul_(2)
     return differs(result(planted, bound), one)

@@ -1,7 +1,7 @@
 """What the right derivation returns, how far rounding may move it, and what differs from it by more."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,7 +68,7 @@ def observe(function: Function, one: Measured) -> tuple[dict[str, Tensor] | None
     before = {n: v.clone() if isinstance(v, Tensor) else v for n, v in values.items()}
     with state.kept() as changed:
         try:
-            found = call(function, values)
+            found = call(function, values, one.probe.case.inputs)
         except Exception as error:  # whatever a planted derivation raises is its result
             return None, f"raises {reason(error)}"
         if left := changed():
@@ -79,10 +79,10 @@ def observe(function: Function, one: Measured) -> tuple[dict[str, Tensor] | None
     return found, differs(found, one)
 
 
-def call(function: Function, values: dict[str, Any]) -> dict[str, Tensor]:
-    """Call a derivation, right or planted, with what it asks for."""
+def call(function: Function, values: dict[str, Any], inputs: Iterable[str]) -> dict[str, Tensor]:
+    """Call a derivation, right or planted, with what it asks for; `inputs` are the names of the rest."""
     planted = as_derivation(function)
-    return result(planted, planted.bound(values, values))
+    return result(planted, planted.bound(values, inputs))
 
 
 def as_derivation(function: Function) -> Derivation:

@@ -107,9 +107,10 @@ def wrapped(target: Target, body: Body, renamed: Mapping[str, str] | None = None
     asked = [p.replace(name=(renamed or {}).get(p.name, p.name)) for p in known.values()]
     taken = {p.name for p in asked}
     more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         for name in target.case.differentiable
         if name not in taken and not takes_rest
     ]
-    planted.__signature__ = inspect.Signature([*asked, *more])  # type: ignore[attr-defined]
+    ordered = sorted([*asked, *more], key=lambda p: (p.kind, p.default is not p.empty))  # as Python has it
+    planted.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
     return planted
