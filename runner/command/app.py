@@ -132,8 +132,8 @@ def specification(config: DictConfig) -> "Spec":
     from runner.case.resolve import resolve
     from runner.command.compose import chosen_experiment, typed, without_hydra
 
-    choices = config.hydra.runtime.choices if "hydra" in config else HydraConfig.get().runtime.choices
-    return resolve(typed(without_hydra(config)), chosen_experiment(choices))
+    hydra_settings = config.hydra if "hydra" in config else HydraConfig.get()
+    return resolve(typed(without_hydra(config)), chosen_experiment(hydra_settings))
 
 
 def experiments() -> list[str]:
@@ -225,7 +225,8 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         if session.folder and session.folder.is_dir():
             with suppress(OSError, UserError):
-                conclude()
+                if session.is_sweep:
+                    conclude()
             print(f"interrupted. {session.rest()}", file=sys.stderr)
         status = interrupt.status()
     _leave(status)

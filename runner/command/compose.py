@@ -8,7 +8,7 @@ deletions, additions, packages).
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,11 @@ def _known(config: DictConfig, schema: Any, prefix: str) -> None:
             _known(config[name], types[name], f"{prefix}{name}.")
 
 
-def chosen_experiment(choices: Mapping[str, Any]) -> str:
+def chosen_experiment(hydra: Any) -> str:
     """Return the name of the experiment that was chosen, or nothing; raises UserError for several."""
-    chosen = choices.get("experiment")
-    if chosen is not None and not isinstance(chosen, str):
-        raise UserError(f"experiment={chosen}: choose one; -m experiment={','.join(chosen)} runs one by one")
-    return chosen or ""
+    if several := [one for one in hydra.overrides.task if one.replace(" ", "").startswith("experiment=[")]:
+        raise UserError(f"{several[0]}: choose one; -m experiment=mse,dot_product runs one by one")
+    return str(hydra.runtime.choices.get("experiment") or "")
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -111,7 +110,7 @@ class Base:
     """What one combination of group choices gives, before any value is set."""
 
     def __init__(self, composed: DictConfig) -> None:
-        self.experiment = chosen_experiment(composed.hydra.runtime.choices)
+        self.experiment = chosen_experiment(composed.hydra)
         self.config = without_hydra(composed)
         self.scratch = copy.deepcopy(self.config)
         found = interpolations(strings(OmegaConf.to_container(self.config, resolve=False)))
@@ -201,6 +200,6 @@ class Composer:
         before = HydraConfig.instance().cfg
         HydraConfig.instance().set_config(config)
         try:
-            return typed(without_hydra(config)), chosen_experiment(config.hydra.runtime.choices)
+            return typed(without_hydra(config)), chosen_experiment(config.hydra)
         finally:
             HydraConfig.instance().cfg = before

@@ -29,8 +29,9 @@ def explained(error: BaseException) -> str:
 
 def is_input(error: BaseException) -> bool:
     """Tell whether an error of any type is Hydra's answer to what was typed, and not a fault of handgrad."""
-    frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return isinstance(error, Exception) and bool({"hydra", "omegaconf"} & {*Path(frames[-1]).parts})
+    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    raised_by = files if isinstance(error, RecursionError) else files[-1:]
+    return any({"hydra", "omegaconf"} & {*Path(file).parts[:-1]} for file in raised_by)
 
 
 IN_YAML = re.compile(r"In '((?:experiment|sweep|check|timing)/.+?)': ")
@@ -56,6 +57,11 @@ def _said(error: BaseException, yaml: str = "") -> str:
         return f"{error.filename}: {error.strerror}"
     if str(error).startswith("Config group override must be"):
         return f"{', '.join(_no_names())}: what is chosen of a group is a name, as in experiment=mse"
+    if isinstance(error, RecursionError):
+        return "the defaults of the configuration name each other in a circle"
+    if isinstance(error, AssertionError):
+        line = traceback.extract_tb(error.__traceback__)[-1].line
+        return f"Hydra refuses this: {line}"
     return str(error) or type(error).__name__
 
 

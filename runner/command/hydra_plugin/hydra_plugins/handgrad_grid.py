@@ -16,6 +16,8 @@ class GridSweeper(Sweeper):
     """Runs every combination of the values given, and resumes what its folder holds."""
 
     def __init__(self, params: Mapping[str, str] | None = None) -> None:
+        if params is not None and not hasattr(params, "items"):
+            raise UserError(f"hydra.sweeper.params={params}: must be a mapping, as in {{seed: '1,2,3'}}")
         self._params = params or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
