@@ -13,18 +13,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType, RangeSweep, ValueType
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.case.resolve import resolve
 from runner.case.spec import Spec
+from runner.command import hydra_private
 from runner.command.explain import explained, settings
 from runner.command.values import are_disjoint, changed, held, interpolations, is_plain, name_hydra, strings
 from runner.errors import UserError, unknown
@@ -49,12 +48,8 @@ def _values(override: Override) -> Sequence[str | int]:
         return [override.get_value_element_as_str()]
     if not override.is_discrete_sweep():
         raise HydraException(f"{override.input_line}: a grid has no use for interval(...); list the values")
-    swept = override._value
-    if isinstance(swept, RangeSweep) and not swept.shuffle:
-        numbers = swept.range()
-        if isinstance(numbers, range):
-            return numbers
-    return list(override.sweep_string_iterator())
+    numbers = hydra_private.whole_range(override)
+    return list(override.sweep_string_iterator()) if numbers is None else numbers
 
 
 def typed(config: DictConfig) -> Config:
@@ -122,12 +117,8 @@ class Composer:
     """Gives each point of a grid the configuration that stock Hydra would give it."""
 
     def __init__(self, loader: ConfigLoader, master: DictConfig, keys: Sequence[str]) -> None:
-        assert isinstance(loader, ConfigLoaderImpl)
         self._loader, self._master = loader, master
-        _, repository = loader._parse_overrides_and_create_caching_repo(
-            master.hydra.job.config_name, list(master.hydra.overrides.hydra)
-        )
-        self._is_group = tuple(bool(repository.group_exists(key)) for key in keys)
+        self._is_group = hydra_private.are_groups(loader, master, keys)
         self._simple = all(map(is_plain, keys)) and are_disjoint(keys)
         self._parser = OverridesParser.create(config_loader=loader)
         self._base = lru_cache(MOST_BASES)(self._compose_base)
@@ -172,7 +163,7 @@ class Composer:
         base, override = self._base(groups), self._parsed(key, value)
         is_container = isinstance(override.value(), dict | list)
         config = copy.deepcopy(base.config) if is_container else base.scratch
-        ConfigLoaderImpl._apply_overrides_to_config([override], config)
+        hydra_private.apply([override], config)
         found = OmegaConf.select(config, key)
         return OmegaConf.to_object(found) if OmegaConf.is_config(found) else found
 
@@ -180,14 +171,13 @@ class Composer:
         """Apply a point's values as Hydra does, and resolve what refers to them."""
         config = copy.deepcopy(base.config)
         values = [self._parsed(key, value) for key, value, group in self._overrides(point) if not group]
-        ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        hydra_private.apply(values, config)
         return typed(config)
 
     def _parsed(self, key: str, value: str | int) -> Override:
-        line = f"{key}={value}"
-        if isinstance(value, int):  # the grammar reads an integer as itself, at a thousand times the cost
-            return Override(OverrideType.CHANGE, key, ValueType.ELEMENT, value, input_line=line)
-        return self._parser.parse_override(line)
+        if isinstance(value, int):
+            return hydra_private.of_integer(key, value)
+        return self._parser.parse_override(f"{key}={value}")
 
     def _composed_in_full(self, point: Point) -> tuple[Config, str]:
         """Compose as Hydra's launcher does, with the job's number and folder for `${hydra:...}`."""
@@ -197,9 +187,5 @@ class Composer:
             config.hydra.job.id = config.hydra.job.num = point.index
             place = Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir))
             config.hydra.runtime.output_dir = str(place.absolute())
-        before = HydraConfig.instance().cfg
-        HydraConfig.instance().set_config(config)
-        try:
+        with hydra_private.as_the_job(config):
             return typed(without_hydra(config)), chosen_experiment(config.hydra)
-        finally:
-            HydraConfig.instance().cfg = before
