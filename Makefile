@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench published clean
+.PHONY: help demo test lint bench fuzz chaos test-pythons published clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,12 +24,33 @@ lint: .venv/dev.stamp
 bench: .venv/dev.stamp  ## measure start-up as ratios, side by side; CSV in outputs/bench
 	@$(BIN)/python -m tests.bench
 
+fuzz: .venv/dev.stamp  ## type 10,000 random command lines; SEED=... for the same again
+	@seed=$${SEED:-$$RANDOM$$$$}; echo "== fuzz, SEED=$$seed" && \
+	HANDGRAD_FUZZ=10000 HANDGRAD_SEED=$$seed $(BIN)/python -m pytest tests/command/test_fuzz.py
+
+chaos: .venv/dev.stamp  ## kill sweeps and workers 500 times; SEED=... for the same again
+	@seed=$${SEED:-$$RANDOM$$$$}; echo "== chaos, SEED=$$seed" && \
+	HANDGRAD_KILLS=500 HANDGRAD_SEED=$$seed $(BIN)/python -m pytest tests/sweep/test_kill.py
+
+test-pythons:  ## run every test on each Python from 3.11 to 3.13 that there is; say which there is not
+	@for version in 3.11 3.12 3.13; do \
+		found=$$(for p in python$$version $$(ls -d $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null); do \
+			$$p -c 'import sys; print(sys.executable)' 2>/dev/null; done | tail -1); \
+		if [ -z "$$found" ]; then echo "== python $$version: not found"; continue; fi; \
+		echo "== python $$version: $$found"; \
+		env=.venvs/$$version; \
+		[ -x $$env/bin/python ] || $$found -m venv $$env; \
+		$$env/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
+			|| { echo "== python $$version: the packages do not install"; continue; }; \
+		$$env/bin/python -m pytest --numprocesses 2 || failed=1; \
+	done; exit $${failed:-0}
+
 published: .venv/dev.stamp  ## judge autograd Functions of published packages, which it installs first
 	@echo "== installing entmax, sparsemax, timm" && $(PIP) --no-deps entmax==1.3 sparsemax==0.1.9 timm==1.0.31
 	@echo "== published backwards" && $(BIN)/python -m pytest -m published tests/published
 
 clean:  ## remove the environment and all caches, keep outputs/
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv .venvs .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "handgrad needs Python 3.11, 3.12 or 3.13, with PYTHON=... if it is not on the PATH" >&2; exit 1; }
