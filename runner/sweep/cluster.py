@@ -3,6 +3,8 @@
 from __future__ import annotations  # in older versions of Dask, Future is not generic
 
 import logging
+import queue
+import threading
 import time
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +20,7 @@ from runner.sweep.dask_worker import offers_gpu, retire_there, run_there
 from runner.sweep.supervise import Results, Terms
 
 CONNECT_S = 10
+GRACE_S = 5  # beyond which a connection that Dask should have given up is given up here
 FIRST_WORKER_S = 60
 RECOUNT_S = 2.0
 GONE = "the workers cannot run points: the connection to the scheduler is lost"
@@ -89,12 +92,33 @@ def connected(address: str, terms: Terms) -> Iterator[Workers]:
 
 def _client(address: str) -> Client:
     try:
-        client = Client(address, timeout=CONNECT_S)
+        client = _answering(address)
         client.wait_for_workers(1, timeout=FIRST_WORKER_S)
-    except (OSError, TimeoutError, ValueError) as error:
+    except Exception as error:  # Dask has many for what does not answer, or wants certificates
         raise UserError(
-            f"cluster={address}: {reason(error)}; start it with `dask scheduler` and `dask worker {address}`"
+            f"cluster={address}: {reason(error)}; start it with `dask scheduler` and `dask worker {address}` "
+            "(docs/sweeps.md says what tls:// needs)"
         ) from error
+    return client
+
+
+def _answering(address: str) -> Client:
+    """Connect within a limit, also where somebody listens who says nothing, for which Dask waits for ever."""
+    found: queue.SimpleQueue[Client | Exception] = queue.SimpleQueue()
+
+    def connect() -> None:
+        try:
+            found.put(Client(address, timeout=CONNECT_S))
+        except Exception as error:
+            found.put(error)
+
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        client = found.get(timeout=CONNECT_S + GRACE_S)
+    except queue.Empty:
+        raise TimeoutError(f"nobody answers within {CONNECT_S + GRACE_S} s") from None
+    if isinstance(client, Exception):
+        raise client
     return client
 
 

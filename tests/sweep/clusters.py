@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from tests.test_layers import ROOT
@@ -30,17 +30,20 @@ def dask(*arguments: str, **variables: str) -> Iterator[Process]:
 
 
 @contextmanager
-def scheduler() -> Iterator[tuple[Process, str]]:
+def scheduler(*arguments: str, scheme: str = "tcp://", **variables: str) -> Iterator[tuple[Process, str]]:
     """Run a scheduler; yield it with the address that it listens to."""
-    with dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard") as process:
+    place = ["--host", f"{scheme}127.0.0.1", "--port", "0", "--no-dashboard"]
+    with dask("scheduler", *place, *arguments, **variables) as process:
         assert process.stderr
-        said = next(line for line in process.stderr if "tcp://" in line)
-        yield process, f"tcp://{said.partition('tcp://')[2].split()[0]}"
+        said = next(line for line in process.stderr if scheme in line)
+        yield process, f"{scheme}{said.partition(scheme)[2].split()[0]}"
 
 
 @contextmanager
-def worker(address: str, *arguments: str, threads: int = 1, **variables: str) -> Iterator[Process]:
+def worker(
+    address: str, *arguments: str, threads: int = 1, variables: Mapping[str, str] | None = None
+) -> Iterator[Process]:
     """Run a worker of that many threads."""
     options = ["--no-nanny", "--no-dashboard", "--nthreads", str(threads)]
-    with dask("worker", address, *options, *arguments, **variables) as process:
+    with dask("worker", address, *options, *arguments, **(variables or {})) as process:
         yield process

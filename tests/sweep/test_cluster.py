@@ -1,7 +1,10 @@
 """Sweeps on a Dask cluster that is reached over TCP, one of whose two workers is killed halfway."""
 
 import os
+import shutil
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -13,7 +16,7 @@ from dask import config
 from distributed import Client
 
 from runner.report import csv
-from runner.sweep import ledger
+from runner.sweep import cluster, ledger
 from tests.conftest import Run
 from tests.sweep.clusters import Process, scheduler, worker
 
@@ -75,8 +78,8 @@ def test_points_for_a_gpu_go_to_the_workers_that_have_one(run: Run, tmp_path: Pa
     points = ["formula=where", "plugins=[where.py]", "shape.n=3", "seed=range(12)", *QUICK]
     with (
         scheduler() as (_, address),
-        worker(address, "--resources", "GPU=1", NAMED="gpu"),
-        worker(address, NAMED="cpu"),
+        worker(address, "--resources", "GPU=1", variables={"NAMED": "gpu"}),
+        worker(address, variables={"NAMED": "cpu"}),
     ):
         with Client(address) as client:
             client.wait_for_workers(2, timeout=60)
@@ -122,3 +125,54 @@ def test_a_cluster_without_dask_names_the_extra_and_writes_nothing(
     assert "cluster=tcp://127.0.0.1:9: " in outcome.err
     assert "pip install 'handgrad[cluster]'" in outcome.err
     assert [*tmp_path.iterdir()] == []
+
+
+def certificate(folder: Path) -> dict[str, str]:
+    """Make a certificate that vouches for itself; return what Dask must be told of it."""
+    key, made = folder / "key.pem", folder / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=handgrad",
+         "-keyout", key, "-out", made],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    owners = ("scheduler", "worker", "client")
+    return {
+        "ca-file": str(made),
+        **{f"{owner}.cert": str(made) for owner in owners},
+        **{f"{owner}.key": str(key) for owner in owners},
+    }
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
+def test_a_cluster_behind_tls_runs_points_for_those_who_have_the_certificate(
+    run: Run, tmp_path: Path
+) -> None:
+    told = certificate(tmp_path)
+    variables = {
+        f"DASK_DISTRIBUTED__COMM__TLS__{name.upper().replace('-', '_').replace('.', '__')}": value
+        for name, value in told.items()
+    }
+    command = ["-m", "experiment=mse", "seed=1,2", *QUICK]
+    with (
+        scheduler(scheme="tls://", **variables) as (_, address),
+        worker(address, variables=variables),
+    ):
+        with config.set({f"distributed.comm.tls.{name}": value for name, value in told.items()}):
+            outcome = run(*command, f"cluster={address}")
+        assert outcome.status == 0, outcome.err
+        assert len(outcome.rows) == 4
+        refused = run(*command, f"cluster={address}")
+        assert refused.status == 2
+        assert refused.err.startswith(f"error: cluster={address}: ")
+        assert refused.folders == []
+
+
+def test_a_cluster_that_is_silent_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_S", 1)
+    monkeypatch.setattr(cluster, "GRACE_S", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        outcome = run("-m", "experiment=mse", "seed=1,2", *QUICK, f"cluster={address}")
+    assert outcome.status == 2
+    assert f"error: cluster={address}: TimeoutError: nobody answers within 2 s" in outcome.err
+    assert outcome.folders == []
