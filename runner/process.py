@@ -29,6 +29,7 @@ else:
     LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
 
 LOWEST_SPARE = 200
+TORCH = str(Path(torch.__file__).parent)
 STREAMS = ("stdin", "stdout", "stderr")
 HANDLED = [
     int(getattr(signal, name))
@@ -260,6 +261,9 @@ OF_PROCESS: Mapping[str, Setting] = {
 }
 """Everything that one point of a sweep could leave to the next."""
 
+BY_IMPORTS = frozenset({"the environment", "the warning filters"})
+"""What importing a package may change, as PyTorch's own parts do that are imported when they are needed."""
+
 State = dict[str, Any]
 Settings = Mapping[str, Setting]
 
@@ -315,7 +319,7 @@ class Functions:
             if _is_same(before, now):
                 continue
             for attribute, value in before.items():
-                if callable(value) and now.get(attribute) is not value:
+                if callable(value) and not _is_still(value, now.get(attribute)):
                     found.append(f"{name}.{attribute}")
                     with suppress(AttributeError, TypeError):
                         setattr(FUNCTIONS[name], attribute, value)
@@ -326,6 +330,14 @@ class Functions:
                 delattr(FUNCTIONS[name], attribute)
             self._before[name] = dict(vars(FUNCTIONS[name]))
         return found
+
+
+def _is_still(function: Any, now: Any) -> bool:
+    """Tell whether a function is what it was, or PyTorch's compiler, imported meanwhile, has wrapped it."""
+    if now is function or getattr(now, "__wrapped__", None) is not function:
+        return now is function
+    code = getattr(now, "__code__", None)
+    return code is not None and code.co_filename.startswith(TORCH)
 
 
 def _hides(place: Any, attribute: str) -> bool:

@@ -98,3 +98,10 @@ def test_functions_that_were_replaced_are_named_and_put_back(place: Any, name: s
     assert found.rpartition(".")[2] == name
     assert getattr(place, name) is before
     assert functions.replaced() == []
+
+
+def test_what_pytorch_wraps_itself_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its compiler does with torch.manual_seed, once it is imported."""
+    functions = process.Functions()
+    monkeypatch.setattr(torch, "manual_seed", torch._disable_dynamo(torch.manual_seed))  # type: ignore[attr-defined]
+    assert functions.replaced() == []

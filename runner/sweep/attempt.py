@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from runner.experiment import run
 from runner.formula import plugins
 from runner.interrupt import swallowable
 from runner.judge.judgement import Status
-from runner.process import OF_PROCESS, Functions, kept
+from runner.process import BY_IMPORTS, OF_PROCESS, Functions, kept
 from runner.sweep.descendants import Descendants
 from runner.sweep.job import Result, identified, lost, packed
 
@@ -41,12 +42,14 @@ def attempt(spec: Spec, timeout_s: float | None = None) -> Result:
     What the code leaves changed in the process is put back, and noted; processes that it started end.
     A copy of this process that the code made, and that comes back from it, ends here.
     """
-    me, functions, processes = os.getpid(), _functions(), Descendants()
+    me, functions, processes, modules = os.getpid(), _functions(), Descendants(), len(sys.modules)
     with kept(OF_PROCESS) as left:
         result = _result(spec, timeout_s)
         if os.getpid() != me:
             os._exit(0)
         processes.end()
+    if len(sys.modules) > modules:
+        left = [name for name in left if name not in BY_IMPORTS]
     replaced = functions.replaced()
     notes = [say("left_by_point", names=left)] if left else []
     notes += [say("replaced_by_point", names=replaced)] if replaced else []

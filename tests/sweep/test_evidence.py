@@ -281,3 +281,23 @@ def test_a_signal_ends_a_sweep_once_and_with_a_report(tmp_path: Path, number: si
     assert err.startswith("interrupted. What is recorded is kept")
     assert err.count("\n") == 1
     assert len(csv.read(tmp_path / "sweep" / csv.NAME)) == 1
+
+
+def test_what_pytorch_does_when_it_is_needed_is_no_fault_of_a_point(tmp_path: Path) -> None:
+    """Its compiler, imported meanwhile, wraps torch.manual_seed, and sets filters and variables."""
+    command = [
+        sys.executable,
+        "-m",
+        "runner",
+        "-m",
+        "experiment=layer_norm,softmax",
+        "check=full",
+        "timing=off",
+    ]
+    for workers in ("0", "1"):
+        settings = [f"workers={workers}", "threads=1", f"hydra.sweep.dir=sweep{workers}"]
+        subprocess.run(
+            [*command, *settings], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
+        )
+        notes = csv.read(tmp_path / f"sweep{workers}" / csv.NAME)["notes"]
+        assert not notes.str.contains("put back").any()
