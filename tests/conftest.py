@@ -15,11 +15,20 @@ from runner.formula import Formula, register, registry
 from runner.process import OF_PROCESS, kept
 from runner.report import csv
 
+HANDLERS = {"the signal handlers": OF_PROCESS["the signal handlers"]}
+
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     """Keep each of the tests that run in parallel to one core."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """Put signal handlers back: a command ends with them ignored, which whatever it starts inherits."""
+    with kept(HANDLERS):
+        yield
 
 
 @dataclass
@@ -56,7 +65,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def command(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["runner", *arguments])
         before = {*tmp_path.glob("outputs/*/*")}
-        with kept(OF_PROCESS), pytest.raises(SystemExit) as exit_status:
+        with pytest.raises(SystemExit) as exit_status:
             app.main()
         out, err = capsys.readouterr()
         made = sorted({*tmp_path.glob("outputs/*/*")} - before)

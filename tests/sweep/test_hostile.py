@@ -60,10 +60,9 @@ ON_WORKERS = {
     "process hangs": ("timeout", f"ran longer than limits.timeout_s={LIMIT_S}"),
     "allocate": ("crashed", "out of memory: more than limits.memory_gb=2"),
 }
-LEFT = {
+LEFT = {  # and the environment, unless PyTorch imports a part of itself meanwhile
     "directory": "the working directory",
     "deleted": "the working directory",
-    "environment": "the environment",
     "handler": "the signal handlers",
     "recursion": "the recursion limit",
     "prints": "the standard streams",
