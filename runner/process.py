@@ -1,7 +1,6 @@
 """What belongs to the whole process, and what code that is judged therefore leaves as it was."""
 
 import builtins
-import contextlib
 import math
 import os
 import random
@@ -19,6 +18,8 @@ import numpy as np
 import torch
 from torch.utils import _device, _python_dispatch
 
+from runner.streams import STREAMS
+
 try:
     import fcntl
     import resource
@@ -30,7 +31,6 @@ else:
 
 LOWEST_SPARE = 200
 TORCH = str(Path(torch.__file__).parent)
-STREAMS = ("stdin", "stdout", "stderr")
 HANDLED = [
     int(getattr(signal, name))
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE", "SIGCHLD")
@@ -346,6 +346,6 @@ def _hides(place: Any, attribute: str) -> bool:
 
 
 def _is_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    with contextlib.suppress(Exception):  # whatever stands there may not like to be compared
+    with suppress(Exception):  # whatever stands there may not like to be compared
         return len(before) == len(now) and bool(before == now)
     return False

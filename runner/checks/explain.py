@@ -42,9 +42,7 @@ def _explained(subject: Subject, judgement: Judgement) -> Iterator[Statement]:
 def _of_own_point(subject: Subject, wrt: str, statement: Statement) -> Statement:
     """Say what it is at a generic point, if upstream gradients of ones may hide that, or nothing is known."""
     sample = None
-    hides = (
-        subject.spec.upstream == "ones" and statement.name != "mismatch"
-    )  # a shape or dtype shows anywhere
+    hides = subject.spec.upstream == "ones" and statement.name != "mismatch"  # which shows under any
     if hides or statement.name in NOTHING:
         sample = generic.sample_of(subject)
     if sample is not None:

@@ -30,10 +30,10 @@ def dask(*arguments: str, **variables: str) -> Iterator[Process]:
 
 
 @contextmanager
-def scheduler(*arguments: str, scheme: str = "tcp://", **variables: str) -> Iterator[tuple[Process, str]]:
+def scheduler(*, scheme: str = "tcp://", **variables: str) -> Iterator[tuple[Process, str]]:
     """Run a scheduler; yield it with the address that it listens to."""
     place = ["--host", f"{scheme}127.0.0.1", "--port", "0", "--no-dashboard"]
-    with dask("scheduler", *place, *arguments, **variables) as process:
+    with dask("scheduler", *place, **variables) as process:
         assert process.stderr
         said = next(line for line in process.stderr if scheme in line)
         yield process, f"{scheme}{said.partition(scheme)[2].split()[0]}"
