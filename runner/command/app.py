@@ -180,17 +180,14 @@ def _one_of_many(config: DictConfig, folder: Path, index: int, overrides: list[s
 
 
 def _record(folder: Path, job: "Job", config: DictConfig) -> None:
-    import torch
-
-    from runner.sweep.attempt import attempt
-    from runner.sweep.job import answer, finished, started
+    """Run one point in this process, whatever `workers` says, and record it."""
+    from runner.sweep.execute import execute
+    from runner.sweep.execution import Execution
     from runner.sweep.ledger import Ledger
 
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    execution = Execution(threads=config.threads, timeout_s=config.limits.timeout_s)
     with Ledger(folder) as ledger:
-        ledger.append(started(job))
-        ledger.append(finished(job, answer(job, attempt(job.spec, config.limits.timeout_s))))
+        execute([job], ledger, execution, lambda record: None)
 
 
 def main() -> NoReturn:

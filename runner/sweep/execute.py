@@ -10,19 +10,27 @@ from runner.sweep.attempt import attempt, warm_up
 from runner.sweep.execution import Execution, Returned
 from runner.sweep.job import Job, answer, finished, started
 from runner.sweep.ledger import Ledger
-from runner.sweep.spread import spread
 
 Observe = Callable[[Mapping[str, Any]], None]
 
 
 def execute(jobs: Iterable[Job], ledger: Ledger, execution: Execution, observe: Observe) -> None:
     """Run every job and record it; `observe` sees each finished record."""
-    run = spread if execution.workers or execution.cluster else _here
+    run = _elsewhere if execution.workers or execution.cluster else _here
     with closing(run(jobs, execution, lambda job: ledger.append(started(job)))) as results:
         for job, result in results:
             record = finished(job, answer(job, result))
             ledger.append(record)
             observe(record)
+
+
+def _elsewhere(
+    jobs: Iterable[Job], execution: Execution, begin: Callable[[Job], None]
+) -> Generator[Returned]:
+    """Run jobs on workers, whose modules take longer to import than one point to run."""
+    from runner.sweep.spread import spread
+
+    return spread(jobs, execution, begin)
 
 
 def _here(jobs: Iterable[Job], execution: Execution, begin: Callable[[Job], None]) -> Generator[Returned]:

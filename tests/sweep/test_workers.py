@@ -32,9 +32,12 @@ APPEND, PORTS, CHILDREN = Ledger.append, set(), set()
 def append(records, record):
     me = psutil.Process()
     for process in (me, *me.children(recursive=True)):
+        try:
+            PORTS.update(process.net_connections("inet"))
+            PORTS.update(c for c in process.net_connections("unix") if c.laddr)
+        except psutil.NoSuchProcess:  # as git, which a point asks for its commit, and which has ended by now
+            continue
         CHILDREN.add(process.pid)
-        PORTS.update(process.net_connections("inet"))
-        PORTS.update(c for c in process.net_connections("unix") if c.laddr)
     APPEND(records, record)
 
 
