@@ -181,13 +181,13 @@ def _one_of_many(config: DictConfig, folder: Path, index: int, overrides: list[s
 
 def _record(folder: Path, job: "Job", config: DictConfig) -> None:
     """Run one point in this process, whatever `workers` says, and record it."""
-    from runner.sweep.execute import execute
+    from runner.sweep.execute import execute_alone
     from runner.sweep.execution import Execution
     from runner.sweep.ledger import Ledger
 
     execution = Execution(threads=config.threads, timeout_s=config.limits.timeout_s)
     with Ledger(folder) as ledger:
-        execute([job], ledger, execution, lambda record: None)
+        execute_alone(job, ledger, execution)
 
 
 def main() -> NoReturn:

@@ -41,8 +41,19 @@ class Graph:
         )
 
     def gradients(self) -> dict[str, Tensor]:
-        """Return the vector-Jacobian products; zeros for an input that no output depends on."""
-        return dict(zip(self.leaves, self.bound([*self.leaves])(), strict=True))
+        """Return the vector-Jacobian products; zeros for an input that no output depends on.
+
+        As those of the inner product with the upstream gradients: where PyTorch is handed these itself, it
+        imports sympy, which takes longer than a small experiment.
+        """
+        if not self.outputs:
+            return {name: torch.zeros_like(leaf) for name, leaf in self.leaves.items()}
+        with torch.enable_grad():
+            products = [(y * g).sum() for y, g in zip(self.outputs, self.upstream or (), strict=False)]
+        found = torch.autograd.grad(
+            products or self.outputs, [*self.leaves.values()], retain_graph=True, materialize_grads=True
+        )
+        return dict(zip(self.leaves, found, strict=True))
 
 
 def vector_jacobian_products(
