@@ -15,6 +15,10 @@ class UserError(Exception):
     """Something the user can put right: the message names what was wrong and what would be right."""
 
 
+class BadInput(UserError):  # noqa: N818  its users read it in every traceback
+    """What was handed to `handgrad.judge` and its like cannot be judged: the message says what can."""
+
+
 class FormulaError(UserError):
     """A formula breaks the contract of `runner.formula`."""
 

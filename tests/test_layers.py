@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    "runner.__main__", "runner.command", "runner.selftest", "runner.report", "runner.sweep",
+    "runner.__main__", "runner.command", "runner.selftest", "runner.doors", "runner.report", "runner.sweep",
     "runner.experiment", "runner.clock", "runner.checks", "runner.judge", "runner.case",
     "experiments", "runner.function", "runner.domain", "runner.formula", "runner.diagnose",
     "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.files",
@@ -21,7 +21,7 @@ LAYERS = [
 MAY_LOAD = {
     "hydra": {"runner.__main__", "runner.command"},
     "omegaconf": {"runner.__main__", "runner.command"},
-    "pandas": {"runner.__main__", "runner.command", "runner.selftest", "runner.report"},
+    "pandas": {"runner.__main__", "runner.command", "runner.selftest", "runner.doors", "runner.report"},
     "distributed": {"runner.__main__", "runner.command", "runner.sweep"},
 }
 

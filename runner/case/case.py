@@ -11,6 +11,13 @@ from torch import Tensor
 from runner.compare import magnitude
 from runner.formula.formula import Formula
 
+REFUSED = "refused_by_forward"
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether the plain forward raised an error: what it refuses is no fault of a derivation."""
+    return REFUSED in error.__dict__
+
 
 @dataclass(frozen=True)
 class Case:
@@ -77,7 +84,11 @@ class Case:
 
     def evaluate(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what the plain forward, the mathematics itself, gives for inputs by name."""
-        return self.formula.apply(self.formula.forward, inputs, self.params)
+        try:
+            return self.formula.apply(self.formula.forward, inputs, self.params)
+        except Exception as error:
+            error.__dict__[REFUSED] = True
+            raise
 
     def evaluate_leaves(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Evaluate on leaves that stand for the case's inputs, and keep the numbers as its `results`."""

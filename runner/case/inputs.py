@@ -14,6 +14,7 @@ from runner.case.case import Case
 from runner.errors import FormulaError, unknown
 from runner.formula import Formula, Shape
 from runner.formula.draw import UPSTREAMS, Draw
+from runner.formula.example import GIVEN
 from runner.formula.signature import signature
 from runner.settings import Inputs
 
@@ -34,14 +35,17 @@ def make_case(
     An input that the formula samples in a dtype of its own keeps it where that is the more precise, as a
     float32 master weight among bfloat16 activations; upstream gradients have the dtype of the result.
     Where the settings name a file, inputs are read from it; `upstream="file"` reads upstream gradients too.
+    In place of both, GIVEN stands for the tensors of the formula's example.
     """
     rng = Draw(seed, settings)
-    given = tensors.load(settings.file) if settings and settings.file else {}
+    file = settings.file if settings else None
+    given = _given(formula, file)
     read = {name: given[name] for name in formula.sizes(shape, params)} if given else None
     drawn = read or draw_inputs(formula, shape, params, rng)
-    inputs = {name: _placed(value, device, dtype, keep=not read) for name, value in drawn.items()}
+    keep = not read or file == GIVEN
+    inputs = {name: _placed(value, device, dtype, keep=keep) for name, value in drawn.items()}
     case = Case(formula, inputs, params, {})
-    if upstream == "file":
+    if upstream in ("file", GIVEN):
         grads = {name: given[f"grad_{name}"] for name in formula.outputs}
     else:
         grads = {name: UPSTREAMS[upstream](rng, case.results[name].shape) for name in formula.outputs}
@@ -49,6 +53,13 @@ def make_case(
     return case.with_upstream(
         {name: grad.to(device, dtypes.get(name, dtype)) for name, grad in grads.items()}
     )
+
+
+def _given(formula: Formula, file: str | None) -> Mapping[str, Tensor]:
+    """Return tensors that are not drawn: those of the formula's example, or of a file."""
+    if file != GIVEN:
+        return tensors.load(file) if file else {}
+    return formula.example.tensors if formula.example else {}
 
 
 def _placed(value: Tensor, device: str, dtype: torch.dtype, *, keep: bool) -> Tensor:

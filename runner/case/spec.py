@@ -15,6 +15,7 @@ from runner.case import inputs
 from runner.case.case import Case
 from runner.formula import Edge, lookup
 from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM
+from runner.formula.example import GIVEN
 from runner.formula.signature import signature
 from runner.formula.source import fingerprint, judge_fingerprint, module_of
 from runner.settings import Inputs, Level, Precision, Timing
@@ -56,6 +57,8 @@ class Spec:
     @property
     def distribution(self) -> str:
         """Where inputs come from, as `normal*2+100`, `uniform ids=zipf` or `file:dump.npz`."""
+        if self.inputs.file == GIVEN:
+            return GIVEN
         if self.inputs.file:
             return f"file:{Path(self.inputs.file).name}"
         scale = f"*{self.inputs.scale:g}" if self.inputs.scale != 1 else ""
@@ -120,7 +123,7 @@ def case_of(spec: Spec) -> Case:
 
 def without_file(spec: Spec) -> Spec:
     """Return the specification without its file of tensors, which fits no other shape."""
-    upstream = "normal" if spec.upstream == "file" else spec.upstream
+    upstream = "normal" if spec.upstream in ("file", GIVEN) else spec.upstream
     return dataclasses.replace(spec, inputs=dataclasses.replace(spec.inputs, file=None), upstream=upstream)
 
 

@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from functools import cache
 
+from runner.case.case import is_refusal
 from runner.checks.subject import Check, Subject, registered
 from runner.diagnose import say
 from runner.errors import reason
@@ -39,5 +40,9 @@ def examine(subject: Subject, level: Level) -> list[Outcome]:
             try:
                 outcomes.extend(check.run(subject))
             except Exception as error:  # whatever a derivation raises is an outcome
-                outcomes.append(Outcome(check=check.name, broken=say("raises", reason=reason(error))))
+                refused = is_refusal(error)
+                said = say("forward_refuses" if refused else "raises", reason=reason(error))
+                outcomes.append(
+                    Outcome(check=check.name, broken=said, verdict=None if refused else "invalid")
+                )
     return outcomes

@@ -34,7 +34,8 @@ def contexts(subject: Subject) -> Iterator[Outcome]:
         first = derivation.bound(one.values, one.inputs)
         derivation.bound(other.values, other.inputs)
         live, again = (cloned(result_of(one, derivation, first)) for _ in range(2))
-    yield from _written_to(subject, one, alone)
+    if getattr(derivation.function, "guards_inputs", False):
+        yield from _written_to(subject, one, alone)
     yield from subject.same("live_contexts", "overwritten_context", one, alone, live)
     yield from subject.same("backward_twice", "used_context", one, alone, again)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from runner.checks import generic
 from runner.checks.confirm import confirmed
+from runner.checks.conjugate import conjugated
 from runner.checks.shrink import smallest
 from runner.checks.subject import Subject
 from runner.diagnose import Statement, say
@@ -41,8 +42,11 @@ def _explained(subject: Subject, judgement: Judgement) -> Iterator[Statement]:
 
 def _of_own_point(subject: Subject, wrt: str, statement: Statement) -> Statement:
     """Say what it is at a generic point, if upstream gradients of ones may hide that, or nothing is known."""
+    if conjugate := conjugated(subject, wrt):
+        return conjugate
     sample = None
-    hides = subject.spec.upstream == "ones" and statement.name != "mismatch"  # which shows under any
+    shows = any(part.name == "mismatch" for part in statement.within())  # under any upstream gradient
+    hides = subject.spec.upstream == "ones" and not shows
     if hides or statement.name in NOTHING:
         sample = generic.sample_of(subject)
     if sample is not None:

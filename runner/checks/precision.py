@@ -159,17 +159,21 @@ def _cases(subject: Subject) -> Iterator[tuple[str, Spec, Case, Gradients, Gradi
             inputs = dataclasses.replace(spec.inputs, scale=scale * spec.inputs.scale, offset=offset)
             moved = dataclasses.replace(spec, inputs=inputs)
             case = _case_of(moved)
-            if case is not None:
+            if case is not None and (both := _references(case, kind)):
                 condition = f"inputs times {scale:g}, plus {offset:g}, {spelled(spec.shape)}"
-                yield condition, moved, case, *_references(case, kind)
+                yield condition, moved, case, *both
     for condition, spec, case in long_sums(subject):
         same_sign = case.with_upstream({name: value.abs() for name, value in case.upstream.items()})
-        yield f"an upstream of one sign, {condition}", spec, same_sign, *_references(same_sign, kind)
+        if both := _references(same_sign, kind):
+            yield f"an upstream of one sign, {condition}", spec, same_sign, *both
 
 
-def _references(case: Case, kind: Kind) -> tuple[Gradients, Gradients]:
-    """Return autograd's gradients in the case's dtype, and the truth."""
-    return reference.by_library(case, kind), reference.by_forward(reference.in_float64(case), kind)
+def _references(case: Case, kind: Kind) -> tuple[Gradients, Gradients] | None:
+    """Return autograd's gradients in the case's dtype, and the truth; None where forward refuses either."""
+    try:
+        return reference.by_library(case, kind), reference.by_forward(reference.in_float64(case), kind)
+    except Exception:  # what forward refuses is no fault of the derivation
+        return None
 
 
 def _larger(subject: Subject, spec: Spec) -> Spec:

@@ -8,6 +8,7 @@ from runner.case.spec import Spec
 from runner.checks.subject import Subject
 from runner.diagnose import Statement, say
 from runner.formula.edge import Shape
+from runner.formula.example import GIVEN
 from runner.judge.sample import Sample
 from runner.record import spelled
 from runner.settings import Inputs
@@ -41,7 +42,8 @@ def overrides(own: Spec, other: Spec) -> dict[str, object]:
     parts = [(f"shape.{name}", size, own.shape.get(name)) for name, size in other.shape.items()]
     parts += [(f"params.{name}", value, own.params.get(name)) for name, value in other.params.items()]
     parts += [(name, getattr(other, name), getattr(own, name)) for name in ("dtype", "upstream", "seed")]
-    names = [field.name for field in fields(Inputs)]
+    own_tensors = {"file"} if own.inputs.file == GIVEN else set()  # which nobody types
+    names = [field.name for field in fields(Inputs) if field.name not in own_tensors]
     parts += [(f"inputs.{n}", getattr(other.inputs, n), getattr(own.inputs, n)) for n in names]
     return {name: value for name, value, before in parts if value != before}
 
@@ -54,7 +56,7 @@ def _starts(subject: Subject, sample: Sample) -> Iterator[Spec]:
 
 def _simpler(own: Spec, spec: Spec) -> Iterator[Spec]:
     """Yield the specification at the experiment's own inputs and upstream gradient, then at simple ones."""
-    upstreams = dict.fromkeys(one for one in (own.upstream, spec.upstream) if one != "file")
+    upstreams = dict.fromkeys(one for one in (own.upstream, spec.upstream) if one not in ("file", GIVEN))
     for upstream in upstreams:
         same = replace(spec, upstream=upstream)
         if own.inputs.file is None:

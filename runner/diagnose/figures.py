@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +19,7 @@ def worst(evidence: Evidence) -> dict[str, Any]:
     """Return the element that is furthest from the truth, with both its numbers; a NaN comes first."""
     error = evidence.difference.abs()
     flat = int(torch.where(error.isnan(), math.inf, error).argmax())
-    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), evidence.truth.shape))
+    index = tuple(map(int, np.unravel_index(flat, tuple(evidence.truth.shape))))
     gradient, truth = float(evidence.gradient[index]), float(evidence.truth[index])
     return {"index": list(index), "gradient": gradient, "truth": truth}
 

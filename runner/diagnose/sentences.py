@@ -186,18 +186,25 @@ SENTENCES: dict[str, Words] = {
     "forward_differs": "not judged for {condition}: {reason}",
     "recomputes": "its derivations may call autograd, as the formula states",
     "within_tolerance": "held to the relative tolerance of {tolerance:g} that the formula states",
+    "finite_differences_alone": "without a reference: held against finite differences of its own forward, "
+    "good to a relative {tolerance:.0e}",
     "asked_for": "decided in {dtype}, as asked",
     "has_float32": "computes in float32 inside, or to as many digits: in float64 it is off by "
     "{error:.2g} of the largest; decided in float32",
     "gives_float32": "gives the gradient by {wrt} in float32 whatever it is given; decided in float32",
     "decided_in": "{refusal}: decided in {dtype}",
     "too_large_to_explain": "a gradient of more than {most} elements is not explained; try a smaller shape",
+    "conjugate_of_all": "the gradient is the conjugate of the right one",
+    "derivative_not_conjugated": "the derivative is not conjugated: PyTorch's gradient is the upstream "
+    "gradient times the conjugate of f'",
+    "upstream_conjugated": "the upstream gradient is conjugated, which it should not be",
     # checks
     "finding": _finding,
     "smallest": _smallest,
     "at_generic_point": "at normal inputs and upstream gradients {what}",
     "only_for_conditions": _only_for,
     "raises": "it raises {reason}",
+    "forward_refuses": "not asked for, as forward raises {reason}",
     "wrong_here_too": "the gradient by {wrt} is wrong here as it is at the point of the experiment",
     "changed_by_call": "{name} is changed by the call",
     "shares_memory": "the gradient by {wrt} shares memory with {owner}",

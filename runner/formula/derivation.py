@@ -26,6 +26,11 @@ class Derivation:
         """Whether it is made ready by a forward of its own, and takes no results of the reference's."""
         return hasattr(self.function, "prepare")
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether autograd's engine runs a backward that lies inside of it, as a module's."""
+        return getattr(self.function, "is_recorded", False)
+
     def bound(self, values: Mapping[str, Any], rest: Iterable[str] = ()) -> Callable[[], Any]:
         """Pick the arguments and prepare what has to be prepared, once; calling the result is the derivative.
 

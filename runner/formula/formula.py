@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from runner.diagnose import Statement
 from runner.errors import FormulaError
 from runner.formula.derivation import Derivation
 from runner.formula.domain import Domain, like
@@ -30,7 +31,8 @@ class Formula:
 
     What an author may state beside: `precision`, in which correctness is decided; `tolerance`, a relative
     error that is right in float64, as of a solver that stops; `recomputes`, that derivations call autograd
-    themselves, to run a forward again.
+    themselves, to run a forward again. `remarks` are notes to every gradient; `pairs` are the inputs and
+    outputs whose last axis holds the real and imaginary part of a complex number.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Formula:
     precision: Precision = "float64"
     tolerance: float = 0.0
     recomputes: bool = False
+    remarks: tuple[Statement, ...] = ()
+    pairs: tuple[str, ...] = ()
     latex: str = ""
     source: str = ""
     statement: str = ""

@@ -37,6 +37,8 @@ class RawBackward:
     `prepare` makes what it is called with, so that forward runs neither on the clock nor without autograd.
     """
 
+    guards_inputs = True  # save_for_backward notices that they were written to
+
     def __init__(
         self,
         function: type[Function],
@@ -49,10 +51,12 @@ class RawBackward:
         constants: tuple[str, ...],
         in_place: bool,
         tolerance: float = 0.0,
+        compared: bool = True,
     ) -> None:
         self._function, self._arguments = function, arguments
         self._outputs, self._constants, self._in_place = outputs, constants, in_place
         self._title, self._tolerance = function.__name__, max(tolerance, SAME_FORWARD)
+        self._compared = compared  # with the results of the reference
         self._optional = _known_arguments(self._title, forward, arguments, options)
         # A Function may define vjp in place of backward.
         self._backward = function.backward if function.vjp is Function.vjp else function.vjp
@@ -103,18 +107,22 @@ class RawBackward:
             )
         return dict(zip(names, gradients, strict=True))
 
+    def in_order(self, values: Mapping[str, Any]) -> list[Any]:
+        """Return what `apply` takes, one after another."""
+        return [values[name] if name in values else self._optional[name] for name in self._arguments]
+
     def applied(self, values: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return what the Function's own `apply` makes of the tensors as they are, by output."""
-        given = [values[name] if name in values else self._optional[name] for name in self._arguments]
         with torch.enable_grad():
-            return dict(zip(self._outputs, self._applied(given), strict=False))
+            return dict(zip(self._outputs, self._applied(self.in_order(values)), strict=False))
 
     def _argument(self, name: str, values: Mapping[str, Any], fixed: Collection[str]) -> Any:
         """Return a hyper-parameter as it is, and a tensor as a leaf, or as the copy of one."""
         value = values[name] if name in values else self._optional[name]
         if not isinstance(value, Tensor):
             return value
-        leaf = value.detach().requires_grad_(value.is_floating_point() and name not in fixed)
+        has_gradient = value.is_floating_point() or value.is_complex()
+        leaf = value.detach().requires_grad_(has_gradient and name not in fixed)
         return leaf.clone() if self._in_place else leaf
 
     def _applied(self, arguments: Iterable[Any]) -> tuple[Any, ...]:
@@ -144,8 +152,8 @@ class RawBackward:
                 f"{self._title}.forward returns {len(results)} results; outputs names "
                 f"{', '.join(self._outputs)}"
             )
-        for output, result in zip(self._outputs, results, strict=False):
-            _same_result(f"{self._title}.forward: {output}", result, values[output], self._tolerance)
+        for output, result in zip(self._outputs if self._compared else (), results, strict=False):
+            same_result(f"{self._title}.forward: {output}", result, values[output], self._tolerance)
 
     def _right_number(self, gradients: Sequence[Any]) -> None:
         expected, received = len(self._arguments), len(gradients)
@@ -189,7 +197,7 @@ def _asks_for(outputs: Iterable[str], options: Mapping[str, Any]) -> Signature:
     )
 
 
-def _same_result(what: str, result: Any, reference: Tensor, tolerance: float) -> None:
+def same_result(what: str, result: Any, reference: Tensor, tolerance: float = SAME_FORWARD) -> None:
     """Refuse a forward that is not the reference: a backward is right or wrong for its own forward only.
 
     Values are compared in float64 alone, for in a lower precision either of them may be the better one, and
@@ -203,8 +211,11 @@ def _same_result(what: str, result: Any, reference: Tensor, tolerance: float) ->
     if result.shape != reference.shape:
         shapes = tuple(result.shape), tuple(reference.shape)
         raise FormulaError("{} has shape {}; that of the reference forward is {}".format(what, *shapes))
-    if result.dtype != torch.float64:
+    if result.dtype not in (torch.float64, torch.complex128):
         return
-    error = max_abs_error(result.detach(), reference)
-    if not error <= tolerance * magnitude(reference):
+    found, right = result.detach(), reference
+    if found.is_complex():
+        found, right = (torch.view_as_real(value.resolve_conj()) for value in (found, right))
+    error = max_abs_error(found, right)
+    if not error <= tolerance * magnitude(right):
         raise ForwardDiffersError(f"{what} differs from the reference forward, by up to {error:.3g}")

@@ -4,7 +4,8 @@ import dataclasses
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from runner.errors import FormulaError, reason, unknown
@@ -36,12 +37,33 @@ def register(
     received and what there is, when the pieces do not fit together.
     """
     pieces = of_module(sys._getframe(1).f_globals, record)
+    forward = pieces["forward"]
+    name = name or str(forward.__module__).rpartition(".")[2]
+    formula = described(name, gradients=gradients, jacobians=jacobians, edges=edges, **pieces)
+    owner = registered().get(formula.name) or formula_modules().get(formula.name, forward.__module__)
+    if formula.name in _registry or owner != forward.__module__:
+        raise FormulaError(
+            f"formula {formula.name!r} of {forward.__module__}: the name is taken, by {owner}; "
+            "rename the file, or give register another name=..."
+        )
+    _registry[formula.name] = formula
+    return formula
+
+
+def described(
+    name: str,
+    *,
+    gradients: Iterable[Function] = (),
+    jacobians: Iterable[Function] = (),
+    edges: Mapping[str, Edge] | None = None,
+    **pieces: Any,
+) -> Formula:
+    """Validate a formula of these pieces, and leave the registry alone. Raises FormulaError."""
     known = {field.name for field in dataclasses.fields(Formula)}
     for given in pieces:
         if given not in known:
             raise FormulaError(f"register: {unknown('argument', given, known)}")
     forward = pieces["forward"]
-    name = name or forward.__module__.rpartition(".")[2]
     formula = Formula(
         name=name,
         derivations=_derivations(name, {GRADIENT: gradients, JACOBIAN: jacobians}),
@@ -50,13 +72,6 @@ def register(
         **{"saved": getattr(forward, "saved", ()), **pieces},
     )
     validate(formula)
-    owner = registered().get(formula.name) or formula_modules().get(formula.name, forward.__module__)
-    if formula.name in _registry or owner != forward.__module__:
-        raise FormulaError(
-            f"formula {formula.name!r} of {forward.__module__}: the name is taken, by {owner}; "
-            "rename the file, or give register another name=..."
-        )
-    _registry[formula.name] = formula
     return formula
 
 
@@ -69,6 +84,19 @@ def forget(formulas: Iterable[str]) -> None:
     """Take formulas out of the registry again, as those of a plug-in that did not import to its end."""
     for name in formulas:
         _registry.pop(name, None)
+
+
+@contextmanager
+def lent(formula: Formula) -> Iterator[None]:
+    """Let a formula be looked up by its name for a while, whatever else has that name."""
+    before = _registry.get(formula.name)
+    _registry[formula.name] = formula
+    try:
+        yield
+    finally:
+        _registry.pop(formula.name)
+        if before is not None:
+            _registry[formula.name] = before
 
 
 def names() -> list[str]:

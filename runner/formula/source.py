@@ -11,10 +11,15 @@ from typing import Any
 
 from runner.formula.beside import PREFIX
 
+INSTALLED = {"site-packages", "dist-packages"}
+
 
 @cache
 def fingerprint(module: str) -> str:
-    """Hash a formula's module, what it imports of its own package, and the version of the runner."""
+    """Hash a formula's module, what it imports of its own package, and the version of the runner.
+
+    Of a package that is installed the module alone counts: the others change with its version.
+    """
     digest = hashlib.sha256(_version().encode())
     for name, path in sorted(_files(module).items()):
         within = name.removeprefix(_top(module))  # a plug-in's key does not change with its folder
@@ -59,6 +64,8 @@ def _files(module: str) -> dict[str, Path]:
     own = getattr(sys.modules.get(module), "__file__", None)
     if own is None:
         return {}
+    if INSTALLED & {*Path(own).parts}:  # of a package as large as PyTorch that would be a thousand files
+        return {module: Path(own)}
     found, waiting = {module: Path(own)}, [module]
     while waiting:
         name = waiting.pop()

@@ -42,10 +42,11 @@ def call(case: Case, derivation: Derivation, values: Mapping[str, Any]) -> dict[
 def result_of(case: Case, derivation: Derivation, bound: Callable[[], Any]) -> dict[str, Tensor]:
     """Call what a derivation has bound; return gradients by input name.
 
-    Without autograd, unless the formula states that its derivations recompute.
+    Without autograd, unless the formula states that its derivations recompute, or the engine runs it.
     """
     who = f"{case.formula.name}: {derivation.name}"
-    with torch.no_grad(), nullcontext() if case.formula.recomputes else without_autograd(who):
+    may_record = case.formula.recomputes or derivation.is_recorded
+    with torch.no_grad(), nullcontext() if may_record else without_autograd(who):
         found = derivation.by_name(bound())
     for wrt, gradient in found.items():
         if what := _unreadable(gradient):

@@ -42,10 +42,11 @@ def judge(answer: Answer, wrt: str, references: References) -> Judgement:
 
 def _stated(formula: Formula) -> Iterator[Statement]:
     """Say what the formula's author asks to be excused."""
-    if formula.tolerance:
+    if formula.tolerance and not formula.remarks:  # which say where it comes from
         yield say("within_tolerance", tolerance=formula.tolerance)
     if formula.recomputes:
         yield say("recomputes")
+    yield from formula.remarks
 
 
 def _measured(blank: Judgement, answer: Answer, references: References) -> Judgement:

@@ -53,6 +53,14 @@ def _neutral(row: Cells) -> Iterable[object]:
     )
 
 
+def typed(rows: Iterable[Cells]) -> "pd.DataFrame":
+    """Return rows as a table with the types of its columns."""
+    import pandas as pd
+
+    table = pd.DataFrame([*rows], columns=[column.name for column in COLUMNS])
+    return table.astype({column.name: PANDAS[column.type] for column in COLUMNS})
+
+
 def read(path: Path) -> "pd.DataFrame":
     """Read a report with the types of its columns; pandas shows an empty cell and `nan` alike."""
     import pandas as pd  # half a second, which a run that only writes need not wait

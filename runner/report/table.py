@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich import box
@@ -15,6 +16,32 @@ from runner.report.summary import MOST_FIRST, Summary
 from runner.sweep.job import command
 
 MOST_ROWS = MOST_FIRST  # a longer sweep is read in the CSV
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column of numbers: shown where one of the rows has it."""
+
+    heading: str
+    column: str
+    form: str
+    unit: str = ""
+
+    def spelled(self, value: float | None) -> str:
+        """Write a number, or nothing where it was not measured."""
+        if value is None:
+            return ""
+        form = ".1g" if self.unit == "x" and value < 0.1 else self.form
+        return f"{value:{form}}{self.unit}"
+
+
+FIGURES = (
+    Figure("max abs error", "max_abs_error", ".3g"),
+    Figure("manual ms", "manual_ms", ".4f"),
+    Figure("autograd ms", "autograd_ms", ".4f"),
+    Figure("speedup", "speedup", ".2f", "x"),
+    Figure("peak MB", "peak_memory_mb", ".3g"),
+)
 STYLES = {
     "exact": "green",
     "correct": "green",
@@ -45,8 +72,9 @@ def print_rows(rows: Sequence[Cells], out: Console, *, explained: Sequence[Cells
     for heading in points:
         table.add_column(heading, no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for heading in ("max abs error", "manual ms", "autograd ms", "speedup"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    figures = [figure for figure in FIGURES if any(row[figure.column] is not None for row in rows)]
+    for figure in figures:
+        table.add_column(figure.heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             row["experiment"],
@@ -55,10 +83,7 @@ def print_rows(rows: Sequence[Cells], out: Console, *, explained: Sequence[Cells
             row["gradient_shape"],
             *("" if row[name] is None else str(row[name]) for name in points),
             _verdict(row),
-            _number(row["max_abs_error"], ".3g"),
-            _number(row["manual_ms"], ".4f"),
-            _number(row["autograd_ms"], ".4f"),
-            _number(row["speedup"], ".2f" if (row["speedup"] or 1) >= 0.1 else ".1g", "x"),
+            *(figure.spelled(row[figure.column]) for figure in figures),
         )
     out.print(table)
     elsewhere = {_identity(row) for row in explained}
@@ -134,7 +159,3 @@ def _verdict(row: Cells) -> Text:
 
 def _number_of(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _number(value: float | None, form: str, unit: str = "") -> str:
-    return "" if value is None else f"{value:{form}}{unit}"
