@@ -108,6 +108,8 @@ def _plain(handed: Handed) -> Adapted:
     """Judge a plain function: a backward, or one in which a backward lies, which autograd's engine runs."""
     function, title = handed.subject, title_of(handed.subject)
     asked = _parameters(function)
+    if not handed.has_reference and any(name.startswith("grad_") for name in asked):
+        raise BadInput(f"{title}: a backward has no forward of its own: hand over a reference as plain code")
     if handed.has_reference and not {*asked} <= {*_parameters(handed.described, asked)}:
         maker = _maker(handed, title, None)
         maker.name_results(asked)
