@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from runner.doors.catalogue import run
 from tests.checks.planting import judged
 from tests.conftest import Plant
 
@@ -57,3 +58,19 @@ def test_a_sum_that_stands_still_is_seen_at_few_rows(plant: Plant, dtype: str, v
     assert found["x"].verdict == "exact"
     assert found["b"].verdict in (verdict, "correct") if dtype == "float32" else found["b"].verdict == verdict
     assert ("an upstream of one sign" in found["b"].diagnosis) is (dtype == "bfloat16")
+
+
+@pytest.mark.parametrize(("seed", "layers", "batch"), [(16, [4, 8, 8, 3], 1), (6, [4, 2, 8, 3], 6)])
+def test_what_overflows_on_the_way_for_autograd_too_is_no_fault(
+    seed: int, layers: list[int], batch: int
+) -> None:
+    result = run(
+        "linear_network",
+        shape={"layers": layers, "batch": batch},
+        seed=seed,
+        dtype="float16",
+        upstream="normal",
+        inputs={"distribution": "normal"} if seed == 6 else {},
+        check="quick",
+    )
+    assert result, str(result)
