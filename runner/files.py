@@ -5,15 +5,16 @@ from functools import cache
 from pathlib import Path
 
 from runner.errors import FormulaError
+from runner.names import EXPERIMENTS
 
 
 @cache
 def formula_modules() -> dict[str, str]:
     """Find the files in `experiments/`; a leading underscore marks a helper, not a formula."""
-    root = Path(importlib.import_module("experiments").__path__[0])
+    root = Path(importlib.import_module(EXPERIMENTS).__path__[0])
     found: dict[str, str] = {}
     for path in sorted(root.rglob("[!_]*.py")):
-        module = ".".join((root.name, *path.relative_to(root).with_suffix("").parts))
+        module = ".".join((EXPERIMENTS, *path.relative_to(root).with_suffix("").parts))
         if path.stem in found:
             raise FormulaError(f"two formulas are named {path.stem!r}: {found[path.stem]} and {module}")
         found[path.stem] = module

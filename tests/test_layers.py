@@ -16,7 +16,7 @@ LAYERS = [
     "runner.experiment", "runner.clock", "runner.checks", "runner.judge", "runner.case",
     "experiments", "runner.function", "runner.domain", "runner.formula", "runner.diagnose",
     "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.files",
-    "runner.process", "runner.interrupt", "runner.streams", "runner.errors",
+    "runner.process", "runner.interrupt", "runner.streams", "runner.errors", "runner.names",
 ]  # fmt: skip
 MAY_LOAD = {
     "hydra": {"runner.__main__", "runner.command"},

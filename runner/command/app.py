@@ -123,7 +123,7 @@ _session = Session()
 
 
 def followed() -> Session:
-    """Return the command that is under way; Hydra calls its methods by the name in `conf/config.yaml`."""
+    """Return the command that is under way; Hydra finds it through `conf/config.yaml`."""
     return _session
 
 
@@ -197,7 +197,7 @@ def main() -> NoReturn:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as they were raised
     sys.argv = ["debug=true" if argument == "--debug" else argument for argument in sys.argv]
     if line := os.environ.get("COMP_LINE"):  # Hydra's completion knows neither `python -m` nor commands
-        typed = re.compile(r"^\s*(\S*python\S* -m runner|\S*handgrad( run)?)\b")
+        typed = re.compile(r"^\s*(\S*python\S* -m (runner|handgrad)|\S*handgrad)( run)?\b")
         os.environ["COMP_LINE"] = typed.sub("handgrad", line)
     global _session
     session = _session = Session()
@@ -261,7 +261,7 @@ def conclude() -> int:
     except OSError as error:
         raise UserError(
             f"{error.filename or session.folder}: {error.strerror}: the report could not be written. The "
-            f"ledger has every result: python -m runner.report {session.folder} makes it"
+            f"ledger has every result: handgrad report {session.folder} makes it"
         ) from error
 
 

@@ -36,7 +36,7 @@ def report(arguments: Sequence[str]) -> int:
 
 
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "run": (run, "run experiments: what `python -m runner` does, and what `handgrad key=value` does"),
+    "run": (run, "run experiments, as `handgrad key=value` does"),
     "report": (report, "make the CSV of a folder from its ledger"),
     "selftest": (selftest, "plant mistakes into every derivation and count what is caught"),
 }

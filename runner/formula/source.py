@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.formula.beside import PREFIX
+from runner.names import ABOVE, PACKAGES, package_of
 
 INSTALLED = {"site-packages", "dist-packages"}
 
@@ -22,9 +23,9 @@ def fingerprint(module: str) -> str:
     """
     digest = hashlib.sha256(_version().encode())
     for name, path in sorted(_files(module).items()):
-        within = name.removeprefix(_top(module))  # a plug-in's key does not change with its folder
+        within = name.removeprefix(package_of(module))  # a plug-in's key does not change with its folder
         digest.update(f"\n{within}\n".encode() if name != module else b"\n")
-        digest.update(path.read_bytes())
+        digest.update(_as_in_a_clone(path.read_bytes()))
     return digest.hexdigest()[:16]
 
 
@@ -44,8 +45,15 @@ def judge_fingerprint() -> str:
     root, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(file for part in JUDGE for file in _python_files(root / part)):
         digest.update(f"\n{path.relative_to(root)}\n".encode())
-        digest.update(path.read_bytes())
+        digest.update(_as_in_a_clone(path.read_bytes()))
     return digest.hexdigest()[:16]
+
+
+def _as_in_a_clone(code: bytes) -> bytes:
+    """Undo what building the wheel changes in imports: the same code has the same hash everywhere."""
+    for name in PACKAGES:
+        code = code.replace(f"{ABOVE}{name}".encode(), name.encode())
+    return code
 
 
 def _python_files(place: Path) -> Iterator[Path]:
@@ -69,7 +77,7 @@ def _files(module: str) -> dict[str, Path]:
     found, waiting = {module: Path(own)}, [module]
     while waiting:
         name = waiting.pop()
-        for imported in _own(_imports(found[name], name), _top(module)):
+        for imported in _own(_imports(found[name], name), package_of(module)):
             path = _path(imported)
             if path and imported not in found:
                 found[imported] = path
@@ -77,13 +85,13 @@ def _files(module: str) -> dict[str, Path]:
     return found
 
 
-def _own(imported: Iterable[str], top: str) -> Iterator[str]:
+def _own(imported: Iterable[str], package: str) -> Iterator[str]:
     """Yield what could be a module of a package: of a plug-in's, whatever could lie beside it."""
     for name in imported:
-        if _top(name) == top:
+        if package_of(name) == package:
             yield name
-        elif top.startswith(PREFIX):
-            yield f"{top}.{name}"
+        elif package.startswith(PREFIX):
+            yield f"{package}.{name}"
 
 
 def _imports(path: Path, module: str) -> Iterator[str]:
@@ -100,14 +108,11 @@ def _imports(path: Path, module: str) -> Iterator[str]:
 
 def _path(module: str) -> Path | None:
     """Return the file of a module that lies in a package imported already."""
-    top, *parts = module.split(".")
-    for root in getattr(sys.modules.get(top), "__path__", ()):
+    package = package_of(module)
+    parts = module.removeprefix(package).split(".")[1:]
+    for root in getattr(sys.modules.get(package), "__path__", ()):
         place = Path(root, *parts)
         for candidate in (place.with_suffix(".py"), place / "__init__.py"):
             if candidate.is_file():
                 return candidate
     return None
-
-
-def _top(module: str) -> str:
-    return module.partition(".")[0]

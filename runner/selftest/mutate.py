@@ -16,6 +16,7 @@ from runner.errors import reason
 from runner.formula.precision import is_widened
 from runner.formula.signature import Function
 from runner.formula.weak import cached_weakly
+from runner.names import package_of
 from runner.selftest.due import Due
 from runner.selftest.mistake import Mistake, Target
 from runner.selftest.operators import OPERATORS
@@ -59,12 +60,12 @@ def _without_decorator(derivation: Function, reached: Iterable[FunctionType]) ->
 
 def functions_reached(target: Target, cases: Iterator[Case]) -> Iterator[FunctionType]:
     """Yield the derivation, and the functions of its own and other formula files that it calls."""
-    package = target.function.__module__.partition(".")[0]
+    package = package_of(target.function.__module__)
     codes: dict[CodeType, str] = {}
 
     def note(frame: FrameType, event: str, argument: object) -> None:
         module = frame.f_globals.get("__name__", "")
-        if event == "call" and module.partition(".")[0] == package:
+        if event == "call" and package_of(module) == package:
             codes[frame.f_code] = module
 
     for case in cases:

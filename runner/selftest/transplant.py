@@ -5,6 +5,7 @@ from types import CodeType, FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from runner.formula.signature import Function
+from runner.names import package_of
 
 UNCHANGED: Mapping[CodeType, CodeType] = MappingProxyType({})
 
@@ -17,11 +18,11 @@ def transplanted(
     A decorated function is decorated again, but for the one that is to be `bare`. The modules themselves
     stay as they are: `forward` goes on calling the originals.
     """
-    package = derivation.__module__.partition(".")[0]
+    package = package_of(derivation.__module__)
     namespaces: dict[int, dict[str, Any]] = {}
 
     def own(module: str | None) -> bool:
-        return str(module).partition(".")[0] == package
+        return package_of(str(module)) == package
 
     def twin(value: Any) -> Any:
         if isinstance(value, FunctionType) and own(value.__module__):

@@ -1,7 +1,7 @@
 """The process in which a worker runs points: whatever kills it kills nothing else.
 
-`python -m runner.sweep.child FD` reads specifications from a socket and writes results back, one at a time,
-so that the process at the other end always knows which point is running.
+It reads specifications from a socket and writes results back, one at a time, so that the process at the other
+end always knows which point is running.
 """
 
 import json
@@ -63,7 +63,3 @@ def _follow(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))

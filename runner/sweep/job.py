@@ -18,6 +18,7 @@ from runner.environment import commit, environment
 from runner.formula import lookup
 from runner.formula.source import judge_fingerprint
 from runner.judge.judgement import Judgement, Status
+from runner.names import COMMAND
 from runner.record import COLUMNS
 
 Result = Mapping[str, Any]
@@ -147,4 +148,4 @@ def command(overrides: Iterable[str], config_dir: str | None = None) -> str:
     if any(override.startswith("sweep=") for override in wanted):
         wanted.append("hydra.mode=RUN")
     place = ["--config-dir", config_dir] if config_dir else []
-    return shlex.join(["python", "-m", "runner", *place, *wanted])
+    return shlex.join([*COMMAND, *place, *wanted])

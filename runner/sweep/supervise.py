@@ -36,8 +36,17 @@ ENDING_S = 2.0  # that a process which has closed its end of the socket is waite
 LOOK_S = 0.05  # how often memory is looked at
 SHARE_OF_MEMORY = 0.8
 
+CHILD = f"{__name__.rpartition('.')[0]}.child"
+START = "import sys; sys.path = {places}; from {child} import main; sys.exit(main(int(sys.argv[1])))"
+"""How a child begins: with the modules of its parent, whatever lies in the working directory."""
+
 Results = list[dict[str, Any]]
 """Of each point of a chunk its packed rows, or under `lost` what became of it."""
+
+
+def _places() -> list[str]:
+    """Return where this process looks for modules, whichever its working directory is."""
+    return [*map(os.path.abspath, sys.path)]
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Terms:
     timeout_s: float | None = None
     memory_gb: float | None = None
     cwd: str = field(default_factory=os.getcwd)
-    path: Sequence[str] = field(default_factory=lambda: tuple(map(os.path.abspath, sys.path)))
+    path: Sequence[str] = field(default_factory=lambda: tuple(_places()))
 
 
 class LostError(Exception):
@@ -92,17 +101,14 @@ class Child:
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self._socket, there = socket.socketpair()
-        root = str(Path(__file__).resolve().parents[2])
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "runner.sweep.child", str(there.fileno())],
+            [sys.executable, "-c", START.format(places=_places(), child=CHILD), str(there.fileno())],
             pass_fds=[there.fileno()],
             stdin=subprocess.DEVNULL,
             cwd=terms.cwd if Path(terms.cwd).is_dir() else None,
             start_new_session=True,  # so that whatever a point starts ends with it
             env={
                 **os.environ,
-                "PYTHONPATH": os.pathsep.join(paths),
                 "OMP_NUM_THREADS": str(terms.threads),
                 "MKL_NUM_THREADS": str(terms.threads),
             },

@@ -234,7 +234,7 @@ def test_a_folder_that_takes_no_report_keeps_the_ledger(
         outcome = run(*SWEEP, f"workers={workers}", "threads=1")
     assert outcome.status == 2
     assert "sweep/report.csv: No space left on device: the report could not be written" in outcome.err
-    assert "python -m runner.report sweep makes it" in outcome.err
+    assert "handgrad report sweep makes it" in outcome.err
     assert "Traceback" not in outcome.err
     assert "20 found in the ledger, 20 skipped" in run(*SWEEP).out
 

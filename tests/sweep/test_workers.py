@@ -5,12 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from runner.sweep import ledger
+from runner.sweep.supervise import CHILD
 from tests.conftest import Run
+from tests.sweep.clusters import scheduler, worker
 from tests.sweep.test_hostile import HOSTILE
 from tests.test_layers import ROOT
 
@@ -58,9 +63,24 @@ def test_one_machine_needs_no_dask_and_no_socket(tmp_path: Path) -> None:
     assert done.stdout.endswith("3 processes 0 sockets with an address\n")
 
 
-def test_a_child_that_does_not_start_stops_the_sweep(run: Run, tmp_path: Path, pool: str) -> None:
+@contextmanager
+def finding_first(folder: Path, where: str) -> Iterator[str]:
+    """Return the setting of a pool whose processes look for modules in a folder before anywhere else."""
+    if where == "workers=2":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(folder)
+            yield where
+    else:
+        variables = {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+        with scheduler() as (_, address), worker(address, threads=2, variables=variables):
+            yield f"cluster={address}"
+
+
+@pytest.mark.parametrize("where", ["workers=2", "cluster"])
+def test_a_child_that_does_not_start_stops_the_sweep(run: Run, tmp_path: Path, where: str) -> None:
     (tmp_path / "torch.py").write_text("raise SystemExit(7)")  # a child finds it before the real one
-    outcome = run("-m", "experiment=mse", "seed=1,2", pool, *QUICK)
+    with finding_first(tmp_path, where) as pool:
+        outcome = run("-m", "experiment=mse", "seed=1,2", pool, *QUICK)
     assert outcome.status == 2
     assert "a worker's process does not start: the process exited with status 7" in outcome.err
     assert "What is recorded is kept" in outcome.err
@@ -69,7 +89,7 @@ def test_a_child_that_does_not_start_stops_the_sweep(run: Run, tmp_path: Path, p
 def children() -> list[psutil.Process]:
     """Return the processes that run points for this test: of the sweep, or of a Dask worker."""
     found = psutil.Process().children(recursive=True)
-    return [process for process in found if "runner.sweep.child" in process.cmdline()]
+    return [process for process in found if CHILD in " ".join(process.cmdline())]
 
 
 def test_ctrl_c_ends_sweep_and_children_in_the_middle_of_points(tmp_path: Path, pool: str) -> None:
