@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz chaos test-pythons published clean
+.PHONY: help demo test lint bench fuzz chaos test-pythons published wheel clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,11 @@ published: .venv/dev.stamp  ## judge autograd Functions of published packages, w
 	@echo "== installing entmax, sparsemax, timm" && $(PIP) --no-deps entmax==1.3 sparsemax==0.1.9 timm==1.0.31
 	@echo "== published backwards" && $(BIN)/python -m pytest -m published tests/published
 
+wheel: .venv/dev.stamp  ## build the wheel, for use without a clone, into dist/
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . && ls dist/*.whl
+
 clean:  ## remove the environment and all caches, keep outputs/
-	rm -rf .venv .venvs .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv .venvs .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "handgrad needs Python 3.11, 3.12 or 3.13, with PYTHON=... if it is not on the PATH" >&2; exit 1; }

@@ -6,23 +6,26 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
+    "handgrad.__main__", "handgrad",
     "runner.__main__", "runner.command", "runner.selftest", "runner.doors", "runner.report", "runner.sweep",
     "runner.experiment", "runner.clock", "runner.checks", "runner.judge", "runner.case",
     "experiments", "runner.function", "runner.domain", "runner.formula", "runner.diagnose",
     "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.files",
     "runner.process", "runner.interrupt", "runner.streams", "runner.errors", "runner.names",
 ]  # fmt: skip
+DOORS = {"handgrad.__main__", "runner.__main__"}
 MAY_LOAD = {
-    "hydra": {"runner.__main__", "runner.command"},
-    "omegaconf": {"runner.__main__", "runner.command"},
-    "pandas": {"runner.__main__", "runner.command", "runner.selftest", "runner.doors", "runner.report"},
-    "distributed": {"runner.__main__", "runner.command", "runner.sweep"},
+    "hydra": {*DOORS, "runner.command"},
+    "omegaconf": {*DOORS, "runner.command"},
+    "pandas": {*DOORS, "runner.command", "runner.selftest", "runner.doors", "runner.report"},
+    "distributed": {*DOORS, "runner.command", "runner.sweep"},
 }
 
 
@@ -30,9 +33,8 @@ def module(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-FILES = {
-    module(path): path for folder in ("runner", "experiments") for path in ROOT.glob(f"{folder}/**/*.py")
-}
+FOLDERS = ("handgrad", "runner", "experiments")
+FILES = {module(path): path for folder in FOLDERS for path in ROOT.glob(f"{folder}/**/*.py")}
 FILES.pop("runner")
 
 
@@ -107,6 +109,19 @@ def test_the_core_loads_neither_hydra_nor_pandas() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert loaded.split() == []
+
+
+def test_importing_handgrad_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, handgrad\n"
+        "assert 'register' in dir(handgrad)\n"
+        "print(*{'hydra', 'omegaconf', 'pandas', 'torch', 'runner', 'experiments'} & {*sys.modules})\n"
+        "print(handgrad.register.__module__, handgrad.__version__)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert loaded == f"\nrunner.formula.registry {version('handgrad')}\n"
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("runner")])
