@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from runner.errors import INSTALLED
+from runner.names import ABOVE
 from runner.record import SCHEMA_VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,13 +51,19 @@ def commit(folder: Path) -> dict[str, Any]:
     """Return the commit of the repository that a folder lies in, and whether anything there differs from it.
 
     Files that git was never told of count too, but for those that it ignores. The hash stands behind a `g`:
-    one such as 27544e573198 would be read as a number.
+    one such as 27544e573198 would be read as a number. What is installed has no commit: a repository around
+    its environment is somebody else's.
     """
-    sha = _git(folder, "rev-parse", "--short=12", "HEAD")
+    sha = "" if _is_installed(folder) else _git(folder, "rev-parse", "--short=12", "HEAD")
     return {
         "git_sha": f"g{sha}" if sha else "",
         "git_dirty": bool(_git(folder, "status", "--porcelain")) if sha else None,
     }
+
+
+def _is_installed(folder: Path) -> bool:
+    own = bool(ABOVE) and folder.resolve().is_relative_to(ROOT)  # wherever pip was told to put it
+    return own or not INSTALLED.isdisjoint(folder.parts)
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 RUNNER = str(Path(__file__).parent)
 LIBRARIES = (RUNNER, sysconfig.get_path("stdlib"), "<")  # "<" begins the name of code that has no file
+INSTALLED = frozenset({"site-packages", "dist-packages"})  # folders of what is nobody's own code
 
 
 class UserError(Exception):
@@ -100,7 +101,7 @@ def short(file: str) -> str:
 
 
 def _is_the_users(file: str) -> bool:
-    return not file.startswith(LIBRARIES) and not {"site-packages", "dist-packages"} & {*Path(file).parts}
+    return not file.startswith(LIBRARIES) and INSTALLED.isdisjoint(Path(file).parts)
 
 
 def too_long(timeout_s: float) -> str:
