@@ -1,13 +1,14 @@
 """Lets a file be imported from anywhere, with the modules that lie beside it, and sys.path left alone.
 
 Each folder of such files is a package of its own, `plugin:<folder>`: two folders may both have a
-`helper.py`. While a file is imported, `import helper` finds the one beside it, as it would for a script.
+`helper.py`. While a file is imported, `import helper` finds the one beside it, as it would for a script,
+and `runner` is handgrad's own, also where it is installed as `handgrad.runner`.
 """
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -15,8 +16,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from runner.names import ABOVE, PACKAGES
+
 PREFIX = "plugin:"
-OURS = ("experiments", "runner")  # which may lie beside a plug-in, and are no part of it
+OURS = {"handgrad", *(f"{ABOVE}{name}".partition(".")[0] for name in PACKAGES)}
+"""What may lie beside a plug-in, and is no part of it."""
 
 
 def name_of(path: Path) -> str:
@@ -32,7 +36,7 @@ def import_file(path: Path) -> None:
     root, parts = _place(path)
     name = name_of(path)
     sys.modules.pop(name, None)
-    with _neighbours(root):
+    with _neighbours(root), _names_of_a_clone(_package(root)):
         importlib.import_module(".".join([_package(root), *parts[:-1]]))
         if name not in sys.modules:  # its package may import it
             _execute(name, path.resolve())
@@ -90,6 +94,40 @@ class _Neighbours(MetaPathFinder):
             return None  # a folder without __init__.py comes after a package that is installed
         self.found.add(name)
         return ModuleSpec(name, _SameModule(importlib.import_module(full)))
+
+
+@contextmanager
+def _names_of_a_clone(package: str) -> Iterator[None]:
+    """Let a wheel's packages be imported by their names in a clone, but for names of what lies beside.
+
+    Whoever else has a `runner` finds it in its place again.
+    """
+    names = [name for name in PACKAGES if ABOVE and importlib.util.find_spec(f"{package}.{name}") is None]
+    theirs, finder = _taken(names), _Installed(names)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        _taken(names)
+        sys.modules.update(theirs)
+
+
+def _taken(packages: Container[str]) -> dict[str, ModuleType]:
+    """Take what was imported of packages out of sys.modules, and return it."""
+    return {name: sys.modules.pop(name) for name in [*sys.modules] if name.partition(".")[0] in packages}
+
+
+class _Installed(MetaPathFinder):
+    """Finds handgrad's own packages without `handgrad` in front."""
+
+    def __init__(self, packages: Container[str]) -> None:
+        self.packages = packages
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
+        if name.partition(".")[0] not in self.packages:
+            return None
+        return ModuleSpec(name, _SameModule(importlib.import_module(f"{ABOVE}{name}")))
 
 
 class _SameModule(Loader):

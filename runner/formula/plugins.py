@@ -35,7 +35,7 @@ def load(plugins: Iterable[str]) -> None:
             registry.forget(_unfinished(module, known))
             if isinstance(error, STOPS):
                 raise
-            raise UserError(f"plugins: {plugin}: {reason(error)}") from error
+            raise UserError(f"plugins: {plugin}: {reason(error)}{_instead(error)}") from error
         _replaced[plugin] = functions.replaced()
         _loaded[module] = registry.registered().keys() - known.keys()
         if not _loaded[module]:
@@ -47,6 +47,13 @@ def _import(plugin: str, module: str) -> None:
         beside.import_file(Path(plugin))
     else:
         importlib.import_module(module)
+
+
+def _instead(error: BaseException) -> str:
+    """Say how a plug-in names handgrad, where the `runner` that it found is one that lies beside it."""
+    missed = error.name if isinstance(error, ModuleNotFoundError) else None
+    part = str(missed).removeprefix("runner.")
+    return f"; write handgrad.{part} here" if missed != part and part in ("formula", "function") else ""
 
 
 def replaced(plugins: Iterable[str]) -> dict[str, list[str]]:
