@@ -48,6 +48,11 @@ def main() -> NoReturn:
     if first in ("-h", "--help"):
         parser().print_help()
         sys.exit(0)
+    if first == "--version":
+        from importlib.metadata import version
+
+        print(f"handgrad {version('handgrad')}")
+        sys.exit(0)
     try:
         if first in COMMANDS:
             sys.exit(COMMANDS[first][0](rest))

@@ -1,6 +1,7 @@
 """The commands of `handgrad`."""
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,10 @@ def test_a_report_of_nothing_is_refused(
     assert handgrad(monkeypatch, "report", *arguments) == 2
     assert "usage: handgrad report FOLDER" in capsys.readouterr().out
     assert not [*tmp_path.iterdir()]
+
+
+def test_the_version_is_that_of_handgrad(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert handgrad(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"handgrad {version('handgrad')}\n"
