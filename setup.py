@@ -74,9 +74,10 @@ class LinkInPlace(editable_wheel):
         super().finalize_options()
 
 
-setup(
-    packages=[f"{PUBLIC}.{name}" if is_moved(name) else name for name in FOUND],
-    package_dir={f"{PUBLIC}.{top}": top for top in MOVED},
-    package_data={"": ["*.yaml", "py.typed"]},
-    cmdclass={"build_py": BuildMoved, "editable_wheel": LinkInPlace},
-)
+if __name__ == "__main__":
+    setup(
+        packages=[f"{PUBLIC}.{name}" if is_moved(name) else name for name in FOUND],
+        package_dir={f"{PUBLIC}.{top}": top for top in MOVED},
+        package_data={"": ["*.yaml", "py.typed"]},
+        cmdclass={"build_py": BuildMoved, "editable_wheel": LinkInPlace},
+    )

@@ -1,6 +1,8 @@
 """run() is pure, and its rows say where they come from."""
 
 import random
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 from runner.case.spec import case_of
 from runner.clock import timing
-from runner.environment import environment
+from runner.environment import commit, environment
 from runner.experiment import run
 from runner.formula.kind import JACOBIAN
 from runner.judge.reference import by_forward, rounding_floor
@@ -54,6 +56,16 @@ def test_provenance_is_in_every_row() -> None:
         assert row.host == environment()["host"]
         assert row.threads == torch.get_num_threads()
         assert row.handgrad_version
+
+
+def test_a_repository_around_an_environment_is_not_that_of_what_is_installed(tmp_path: Path) -> None:
+    installed = tmp_path / "env/lib/site-packages/formulas"
+    installed.mkdir(parents=True)
+    author = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for command in (["init", "-q"], [*author, "commit", "-q", "--allow-empty", "-m", "a"]):
+        subprocess.run(["git", "-C", tmp_path, *command], check=True)
+    assert commit(tmp_path)["git_sha"].startswith("g")
+    assert commit(installed) == {"git_sha": "", "git_dirty": None}
 
 
 def test_explicit_jacobians_are_held_against_the_full_autograd_jacobian() -> None:
