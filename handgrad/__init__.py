@@ -4,14 +4,39 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from handgrad.doors import (
+        BadInput,
+        Comparison,
+        Result,
+        assert_gradients,
+        cases,
+        compare,
+        judge,
+        run,
+    )
     from handgrad.formula import register, register_elementwise
     from handgrad.function import register_function
 
     __version__: str
 
-__all__ = ["__version__", "register", "register_elementwise", "register_function"]
+__all__ = [
+    "BadInput", "Comparison", "Result", "__version__", "assert_gradients", "cases", "compare", "judge",
+    "register", "register_elementwise", "register_function", "run",
+]  # fmt: skip
 
-_MODULES = {"register": "formula", "register_elementwise": "formula", "register_function": "function"}
+_MODULES = {
+    "BadInput": "doors",
+    "Comparison": "doors",
+    "Result": "doors",
+    "assert_gradients": "doors",
+    "cases": "doors",
+    "compare": "doors",
+    "judge": "doors",
+    "run": "doors",
+    "register": "formula",
+    "register_elementwise": "formula",
+    "register_function": "function",
+}
 """Where each public name stands, in a module of this package."""
 
 

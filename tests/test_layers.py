@@ -24,7 +24,7 @@ DOORS = {"handgrad.__main__", "runner.__main__"}
 MAY_LOAD = {
     "hydra": {*DOORS, "runner.command"},
     "omegaconf": {*DOORS, "runner.command"},
-    "pandas": {*DOORS, "runner.command", "runner.selftest", "runner.doors", "runner.report"},
+    "pandas": {*DOORS, "handgrad", "runner.command", "runner.selftest", "runner.doors", "runner.report"},
     "distributed": {*DOORS, "runner.command", "runner.sweep"},
 }
 

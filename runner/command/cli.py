@@ -35,8 +35,24 @@ def report(arguments: Sequence[str]) -> int:
     return command.main(arguments)
 
 
+def judge(arguments: Sequence[str]) -> int:
+    """Judge a backward that stands in a file."""
+    from runner.command import judge as command
+
+    return command.main(arguments)
+
+
+def new(arguments: Sequence[str]) -> int:
+    """Write what a formula starts from."""
+    from runner.command import new as command
+
+    return command.main(arguments)
+
+
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "run": (run, "run experiments, as `handgrad key=value` does"),
+    "judge": (judge, "judge a backward that stands in a file: FILE.py::NAME"),
+    "new": (new, "write the page of a formula to start from, a YAML and a test"),
     "report": (report, "make the CSV of a folder from its ledger"),
     "selftest": (selftest, "plant mistakes into every derivation and count what is caught"),
 }

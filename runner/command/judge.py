@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     result = judge(
         subject,
         reference,
-        dtypes=[name for text in options.dtype for name in text.split(",")],
+        dtypes=[name for text in options.dtype or ["float32"] for name in text.split(",")],
         check=options.check,
         second_order=options.second_order,
         timing=options.timing,
@@ -77,7 +77,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--timing", action="store_true", help="time it beside autograd")
     made.add_argument("--seed", type=int, default=42, help="of the inputs; 42")
     made.add_argument("--csv", metavar="DIR", help="write report.csv there")
-    made.set_defaults(dtype=["float32"])
     return made
 
 
@@ -86,7 +85,7 @@ def _input(text: str, index: int, seed: int) -> tuple[str, Any]:
     from runner.formula.draw import Draw
 
     name, _, described = text.partition("=")
-    size, *kind = described.split(":")
+    size, kind, *bound = (described if ":" in described else f"{described}:normal").split(":")
     draw = Draw(seed + index)
     try:
         sizes = tuple(int(n) for n in size.split("x")) if size != "scalar" else ()
@@ -95,12 +94,12 @@ def _input(text: str, index: int, seed: int) -> tuple[str, Any]:
             "uniform": lambda: draw.uniform(sizes).float(),
             "positive": lambda: draw.uniform(sizes, 0.5, 2).float(),
             "boolean": lambda: draw.boolean(sizes),
-            "int": lambda: draw.integers(sizes, 0, int(kind[1])),
+            "int": lambda: draw.integers(sizes, 0, int(*bound)),
         }
-        if not name.isidentifier() or min(sizes, default=0) < 0 or len(kind) > 1 + (kind[0] == "int"):
+        if not name.isidentifier() or min(sizes, default=0) < 0 or len(bound) != (kind == "int"):
             raise ValueError
-        return name, kinds[kind[0] if kind else "normal"]()
-    except (ValueError, KeyError, IndexError, RuntimeError) as error:
+        return name, kinds[kind]()
+    except (ValueError, KeyError, RuntimeError) as error:
         raise BadInput(f"--input {text}: is not NAME=SIZE[:KIND], as x=4x8; KIND is {KINDS}") from error
 
 

@@ -57,8 +57,11 @@ def same_state(reference: nn.Module, module: nn.Module) -> None:
 
 def by_its_names(function: Callable[..., Any], names: Collection[str], title: str) -> Callable[..., Any]:
     """Return a plain reference as a function of values by name: parameters with `_` for the dots."""
-    asked = inspect.signature(function).parameters
     ours = {name.replace(".", "_"): name for name in names}
+    try:
+        asked = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # C code, as torch.nn.functional.linear, takes them in their order
+        return lambda values: function(*(values[name] for name in names if name in values))
     for name, parameter in asked.items():
         if name not in ours and parameter.default is parameter.empty:
             raise BadInput(f"{title}: the reference asks for {name}; there is {', '.join(ours)}")
