@@ -14,7 +14,7 @@ demo: .venv/run.stamp  ## install, run the notebook's experiments, print verdict
 	@$(BIN)/python -m runner sweep=notebook
 
 test: lint  ## install the development tools, then lint, check types, and run every test
-	@echo "== tests" && $(BIN)/python -m pytest --numprocesses 2
+	@echo "== tests" && $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 lint: .venv/dev.stamp
 	@echo "== lint" && $(BIN)/ruff check

@@ -174,7 +174,7 @@ def test_the_documented_commands(installed: Installed, tmp_path: Path, run: Run)
     for line in blocks["commands"].splitlines():
         done = installed(*line.split(), cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    single, plugins = sorted(tmp_path.glob("outputs/2*/*"))
+    (single,) = tmp_path.glob("outputs/2*/*")
     rows = csv.read(single / csv.NAME)
     assert {*rows["handgrad_version"]} == {version("handgrad")}
     assert {*rows["git_sha"]} == {""}
@@ -182,8 +182,7 @@ def test_the_documented_commands(installed: Installed, tmp_path: Path, run: Run)
     of_the_clone = run("experiment=mse").report
     for name in ("key", "formula_sha"):
         assert {*rows[name]} == {*of_the_clone[name]}
-    assert len(csv.read(tmp_path / "outputs/mine" / csv.NAME)) == 4
-    assert {*csv.read(plugins / csv.NAME)["derivation"]} == {"power_rule", "mean_last"}
+    assert {*csv.read(tmp_path / "outputs/mine" / csv.NAME)["derivation"]} == {"power_rule", "mean_last"}
 
 
 WRONG = """

@@ -60,8 +60,8 @@ def test_every_door_says_the_same(door: str, mistake: str) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_right_gradients_are_right_in_every_dtype_at_full(door: str) -> None:
-    half = () if door in ("pair", "jax") else ("bfloat16",)
-    result = judged(door, "none", check="full", dtypes=["float64", "float32", *half])
+    others = {"pair": ["float64"], "jax": []}.get(door, ["float64", "bfloat16"])  # JAX compiles each shape
+    result = judged(door, "none", check="full", dtypes=["float32", *others])
     assert result, str(result)
     assert {row["verdict"] for row in result.rows} <= {"exact", "correct"}
 

@@ -69,7 +69,10 @@ def test_markdown_is_a_table_and_its_settings(
         (["selftest", "--formula", "relo"], "unknown formula 'relo'; did you mean 'relu'?"),
         (["selftest", "--classes", "scales"], "unknown class of mistake 'scales'; did you mean 'scale'?"),
         (["selftest", "--seeds", "-1"], "argument --seeds: "),
-        (["slftest"], "unknown command 'slftest'; did you mean 'selftest'? There is: report, run, selftest"),
+        (
+            ["slftest"],
+            "unknown command 'slftest'; did you mean 'selftest'? There is: judge, new, report, run, selftest",
+        ),
     ],
 )
 def test_bad_input(
