@@ -15,16 +15,14 @@ from runner.case.inputs import seeded
 from runner.diagnose import Statement
 from runner.doors import functions
 from runner.doors.arguments import Arguments, as_pairs, results_of
-from runner.doors.dimensions import Dimensions, Sizes, found, stated
+from runner.doors.dimensions import Dimensions, found, stated
 from runner.doors.draws import sample, samplers
-from runner.errors import BadInput, FormulaError, UserError, reason, unknown
+from runner.doors.trial import SEED, Trial
+from runner.errors import BadInput, UserError, reason, unknown
 from runner.formula import Example, Formula
 from runner.formula.domain import Domain, at_least, one_of
-from runner.formula.draw import Draw
 from runner.formula.registry import described
 from runner.settings import Precision
-
-SEED = 0  # of random numbers that forward and reference draw alike
 
 
 def _domain(value: Any) -> Domain:
@@ -183,23 +181,14 @@ class Maker:
         """Return the formula, with the dimensions that reference and implementation accept other sizes of."""
         tensors = self.arguments.tensors
         sizes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        if not (
-            self.arguments.complex or self.complex_outputs or self.arguments.generators or self.claims.random
-        ):
-            called = [*derivations]
-        else:
-            seed = SEED if self.claims.random else None
-            called = [
-                functions.InCall(one, self.arguments, self.complex_outputs, seed) for one in derivations
-            ]
-        self._tried(called)
-        refused: list[str] = []
-        likes = samplers(tensors, self.base, self._positive())
+        called = [*map(self._as_called, derivations)]
+        trial = Trial(self.title, self.forward, self.arguments.settings, tensors, called)
+        trial.keeps_the_contract(self.outputs, may_return_more=self.claims.outputs is not None)
+        likes = samplers(tensors, self.base, trial.positive(self.outputs))
         if self.claims.shapes is not None:
             dimensions = stated(sizes, self.claims.shapes, self.title)
         else:
-            accepts = partial(self._accepts, called, likes, refused)
-            dimensions = found(sizes, accepts, fixed=self._of_fixed_size)
+            dimensions = found(sizes, partial(trial.accepts, likes), fixed=self._of_fixed_size)
         example = {n: self._free(t) for n, t in tensors.items()}
         example |= {f"grad_{n}": as_pairs(self._free(grad)) for n, grad in self.upstream.items()}
         formula = described(
@@ -227,8 +216,15 @@ class Maker:
             str(next(iter(tensors.values())).device),
             formula.parameters,
             bool(self.upstream),
-            tuple(dict.fromkeys(refused)),
+            trial.refusals(dimensions),
         )
+
+    def _as_called(self, derivation: Any) -> Any:
+        """Return a derivation of the values as they are here, pairs among them, if its call has others."""
+        complex_ones = self.arguments.complex | self.complex_outputs
+        if not (complex_ones or self.arguments.generators or self.claims.random):
+            return derivation
+        return functions.InCall(derivation, self.arguments, self.complex_outputs, self.seed)
 
     @property
     def seed(self) -> int | None:
@@ -249,72 +245,3 @@ class Maker:
     def _free(self, tensor: Tensor) -> Tensor:
         """Return a tensor of the experiment's dtype as float64, which takes any; others keep theirs."""
         return tensor.double() if tensor.dtype == self.base else tensor
-
-    def _tried(self, derivations: Sequence[Any]) -> None:
-        """Call each derivation once: what breaks the contract is no verdict on its numbers."""
-        tensors = {name: value.clone() for name, value in self.arguments.tensors.items()}
-        values = {**self.arguments.settings, **tensors}
-        with torch.no_grad(), seeded(SEED):
-            results = self.forward(**values)
-            for one in derivations:
-                if not hasattr(one, "prepare"):
-                    continue
-                try:
-                    prepared = one.prepare({**values, **results})
-                except FormulaError as error:
-                    raise BadInput(str(error)) from error
-                except Exception:  # what else it raises is its result
-                    continue
-                rest = getattr(prepared, "rest", ())
-                if self.claims.outputs is None and any(result is not None for result in rest):
-                    raise BadInput(
-                        f"{self.title}.forward returns {len(self.outputs) + len(rest)} results, its "
-                        f"reference {len(self.outputs)}: outputs={self.outputs!r} says that the others are "
-                        "not differentiated"
-                    )
-
-    def _positive(self) -> frozenset[str]:
-        """Return the inputs without a negative number of which forward wants none, as a logarithm does."""
-        tensors = self.arguments.tensors
-        candidates = [
-            n for n, t in tensors.items() if t.is_floating_point() and t.numel() and float(t.min()) >= 0
-        ]
-        if not candidates:
-            return frozenset()
-        rng = Draw(SEED)
-        signed = {n: rng.normal(tensors[n].shape).to(tensors[n]) for n in candidates}
-        values = {**self.arguments.settings, **tensors}
-        try:
-            with torch.no_grad(), seeded(SEED):
-                before, after = self.forward(**values), self.forward(**{**values, **signed})
-        except Exception:  # refused outright
-            return frozenset(candidates)
-        spoilt = any(before[n].isfinite().all() and not after[n].isfinite().all() for n in self.outputs)
-        return frozenset(candidates if spoilt else ())
-
-    def _accepts(
-        self, derivations: Sequence[Any], likes: Mapping[str, Any], refused: list[str], sizes: Sizes
-    ) -> bool:
-        """Tell whether reference and implementation run at other sizes."""
-        rng = Draw(SEED)
-        tensors = self.arguments.tensors
-        drawn = {
-            n: (likes[n](rng, size, sizes) if n in likes else rng.normal(size)).to(tensors[n])
-            for n, size in sizes.items()
-        }
-        values = {**self.arguments.settings, **drawn}
-        with torch.no_grad(), seeded(SEED):
-            try:
-                results = self.forward(**values)
-            except Exception:  # the reference says what fits together
-                return False
-            for one in derivations:
-                try:
-                    if hasattr(one, "prepare"):
-                        one.prepare({**values, **results})
-                except FormulaError:  # it runs, and is judged for what it gives
-                    continue
-                except Exception as error:
-                    refused.append(reason(error))
-                    return False
-        return True
