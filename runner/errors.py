@@ -20,6 +20,20 @@ class BadInput(UserError):  # noqa: N818  its users read it in every traceback
     """What was handed to `handgrad.judge` and its like cannot be judged: the message says what can."""
 
 
+REFUSED = "refused_by_forward"
+
+
+def refused(error: Exception) -> Exception:
+    """Mark an error as a forward's own: what it refuses is no fault of a derivation."""
+    error.__dict__[REFUSED] = True
+    return error
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether a forward raised an error: the reference's, or that of the code that is judged."""
+    return REFUSED in error.__dict__
+
+
 class FormulaError(UserError):
     """A formula breaks the contract of `runner.formula`."""
 

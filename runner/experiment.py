@@ -11,6 +11,7 @@ from runner.checks import Subject, examine
 from runner.checks.explain import explained
 from runner.clock.timing import clock
 from runner.compare import RIGHT
+from runner.diagnose import say
 from runner.errors import ENDS, FormulaError, reason
 from runner.formula import lookup
 from runner.formula.derivation import Derivation
@@ -85,8 +86,8 @@ def _timed(
     except ENDS:
         raise
     except BaseException as error:  # a verdict that was reached is kept, whatever the clock runs into
-        said = f"when it was timed: {reason(error)}"
-        return [replace(judgement, status="failed", error=said) for judgement in judgements]
+        said = say("not_timed", reason=reason(error))
+        return [replace(judgement, notes=(*judgement.notes, said)) for judgement in judgements]
     return [replace(judgement, times=times) for judgement in judgements]
 
 

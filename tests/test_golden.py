@@ -5,7 +5,8 @@ dtype=float32,bfloat16 check=full timing=off threads=1`. Times and provenance ar
 Jacobian of softmax, which is since then held against the library function, as gradients always were. One
 gradient, of attention in bfloat16 at inputs + 1000, was `inaccurate` where forward itself loses as much.
 Notes of what is not compared, and of NaN that goes further than autograd's, came later, and that
-`one_pass` of a variance cancels 1,000 away from zero, which is no better for being what torch.var does.
+`one_pass` of a variance cancels 1,000 away from zero, which is no better for being what torch.var does;
+where the experiment's own point is 1,000 away, its own loss is told since then, in place of that.
 """
 
 import csv

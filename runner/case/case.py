@@ -9,14 +9,8 @@ import torch
 from torch import Tensor
 
 from runner.compare import magnitude
+from runner.errors import refused
 from runner.formula.formula import Formula
-
-REFUSED = "refused_by_forward"
-
-
-def is_refusal(error: Exception) -> bool:
-    """Tell whether the plain forward raised an error: what it refuses is no fault of a derivation."""
-    return REFUSED in error.__dict__
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ class Case:
         try:
             return self.formula.apply(self.formula.forward, inputs, self.params)
         except Exception as error:
-            error.__dict__[REFUSED] = True
+            refused(error)
             raise
 
     def evaluate_leaves(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:

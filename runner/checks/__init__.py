@@ -10,10 +10,9 @@ import importlib
 import pkgutil
 from functools import cache
 
-from runner.case.case import is_refusal
 from runner.checks.subject import Check, Subject, registered
 from runner.diagnose import say
-from runner.errors import reason
+from runner.errors import is_refusal, reason
 from runner.judge.judgement import Outcome
 from runner.settings import LEVELS, Level
 

@@ -70,9 +70,23 @@ def _second(subject: Subject, wrt: str, statement: Statement, base: Spec) -> Sec
         except Exception:  # then this shape confirms nothing
             continue
         said = subject.diagnosed(sample, wrt, gradient)
-        names = frozenset(n for part in said.within() if part.name in NAMED for n in part.figures["names"])
+        names = _names(said)
+        if names and subject.has_integers:  # their number may be a size by chance, at one draw
+            names &= _names_at(subject, wrt, replace(spec, seed=spec.seed + 1))
         return Second(spelled(_changes(base, spec)), names, _value(statement, said))
     return None
+
+
+def _names(said: Statement) -> frozenset[str]:
+    return frozenset(n for part in said.within() if part.name in NAMED for n in part.figures["names"])
+
+
+def _names_at(subject: Subject, wrt: str, spec: Spec) -> frozenset[str]:
+    """Return the names that explain what is wrong at a specification."""
+    sample = subject.sample("a third draw", spec, shape=spec.shape)
+    if sample is None:
+        return frozenset()
+    return _names(subject.diagnosed(sample, wrt, subject.differentiate(sample.case)[wrt]))
 
 
 def _value(statement: Statement, second: Statement) -> float | None:

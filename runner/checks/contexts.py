@@ -1,9 +1,10 @@
 """A Function's context, as training uses it: two at once, one twice, and inputs that need no gradient."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,9 +12,10 @@ from torch import Tensor
 from runner.case.case import Case
 from runner.case.spec import case_of
 from runner.checks.subject import Subject, check, cloned
-from runner.compare import max_abs_error, mismatch
+from runner.compare import identical_bits, max_abs_error, mismatch
 from runner.diagnose import Statement, say
 from runner.errors import reason
+from runner.formula.raw_backward import RawBackward
 from runner.judge.judgement import Outcome
 from runner.judge.manual import copied, result_of
 from runner.judge.sample import Sample
@@ -33,11 +35,24 @@ def contexts(subject: Subject) -> Iterator[Outcome]:
         alone = cloned(result_of(one, derivation, derivation.bound(one.values, one.inputs)))
         first = derivation.bound(one.values, one.inputs)
         derivation.bound(other.values, other.inputs)
-        live, again = (cloned(result_of(one, derivation, first)) for _ in range(2))
+        live = cloned(result_of(one, derivation, first))
+        again = _again(one, subject, first)
     if getattr(derivation.function, "guards_inputs", False):
         yield from _written_to(subject, one, alone)
     yield from subject.same("live_contexts", "overwritten_context", one, alone, live)
-    yield from subject.same("backward_twice", "used_context", one, alone, again)
+    if isinstance(again, Outcome):
+        yield again
+    else:
+        yield from subject.same("backward_twice", "used_context", one, alone, again)
+
+
+def _again(case: Case, subject: Subject, bound: Callable[[], Any]) -> Mapping[str, Tensor] | Outcome:
+    """Run backward on a context a second time: to refuse that is legal, as PyTorch does what it has freed."""
+    try:
+        return cloned(result_of(case, subject.derivation, bound))
+    except Exception as error:  # a Function may refuse with anything
+        said = say("refuses_a_second_time", reason=reason(error))
+        return Outcome(check="backward_twice", broken=said, verdict=None)
 
 
 def _written_to(subject: Subject, case: Case, alone: Mapping[str, Tensor]) -> Iterator[Outcome]:
@@ -53,6 +68,57 @@ def _written_to(subject: Subject, case: Case, alone: Mapping[str, Tensor]) -> It
     except RuntimeError:  # as save_for_backward does
         return
     yield from subject.same("contexts", "reads_what_was_written", case, alone, gradients)
+
+
+@check("full")
+def returned_outputs(subject: Subject) -> Iterator[Outcome]:
+    """Backward leaves what forward has returned as it is: others go on with it."""
+    if not isinstance(subject.derivation.function, RawBackward):
+        return
+    case = case_of(subject.small())
+    function, values = subject.derivation.function, case.values
+    with kept():
+        prepared = function.prepare(values)
+        before = [r.detach().clone() for r in prepared.returned if isinstance(r, Tensor)]
+        grads = {name: value for name, value in values.items() if name.startswith("grad_")}
+        result_of(case, subject.derivation, partial(function, prepared, **grads))
+    after = [r.detach() for r in prepared.returned if isinstance(r, Tensor)]
+    for i, (one, other) in enumerate(zip(before, after, strict=True)):
+        broken = None if identical_bits(one, other) else say("output_overwritten", number=i + 1)
+        yield Outcome(check="returned_outputs", broken=broken)
+
+
+@check("full")
+def unused_outputs(subject: Subject) -> Iterator[Outcome]:
+    """Where training uses one output of several, the gradients are those of that one."""
+    function = subject.derivation.function
+    outputs = subject.case.formula.outputs
+    if not hasattr(function, "applied") or len(outputs) < 2:
+        return
+    case = case_of(subject.small())
+    for name in outputs:
+        others = {n: torch.zeros_like(value) if n != name else value for n, value in case.upstream.items()}
+        if sample := subject.sample_at(f"{name} alone used", case.with_upstream(others)):
+            yield from _of_one_output(subject, sample, function.applied, name)
+
+
+def _of_one_output(
+    subject: Subject, sample: Sample, forward: Callable[..., Mapping[str, Tensor]], name: str
+) -> Iterator[Outcome]:
+    case = sample.case
+    about = Outcome(check="unused_outputs", condition=sample.condition, verdict="wrong", compared=True)
+    leaves = {n: case.inputs[n].detach().clone().requires_grad_() for n in case.differentiable}
+    try:
+        output = forward({**case.params, **case.inputs, **leaves})[name]
+        if not output.requires_grad:
+            return
+        found = torch.autograd.grad(output, [*leaves.values()], case.upstream[name], materialize_grads=True)
+    except Exception as error:  # whatever a Function raises is an outcome
+        yield replace(about, broken=say("raises", reason=reason(error)), verdict="invalid", compared=False)
+        return
+    for wrt, gradient in zip(leaves, found, strict=True):
+        if wrt in subject.gradients:
+            yield replace(about, wrt=wrt, broken=_difference(sample, wrt, gradient))
 
 
 @check("full")
@@ -73,7 +139,7 @@ def _with_frozen(subject: Subject, sample: Sample, frozen: set[str]) -> Iterator
     try:
         gradients = _of_the_rest(subject, sample.case, frozen)
     except Exception as error:  # whatever a derivation raises is an outcome
-        yield replace(about, broken=say("raises", reason=reason(error)))
+        yield replace(about, broken=say("raises", reason=reason(error)), verdict="invalid", compared=False)
         return
     for wrt, gradient in gradients.items():
         yield replace(about, wrt=wrt, broken=_difference(sample, wrt, gradient))

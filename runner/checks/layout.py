@@ -30,8 +30,8 @@ def layout(subject: Subject) -> Iterator[Outcome]:
 
 
 def transposed(tensor: Tensor) -> Tensor:
-    """Return the same numbers, with the last two dimensions swapped in memory."""
-    return tensor.mT.contiguous().mT if tensor.ndim > 1 else strided(tensor)
+    """Return the same numbers, with the last two dimensions swapped in memory, if there are two."""
+    return tensor.mT.contiguous().mT if tensor.ndim > 1 else tensor
 
 
 def strided(tensor: Tensor) -> Tensor:
@@ -67,6 +67,8 @@ def _changes(case: Case) -> Iterator[tuple[str, Change]]:
     """Yield the layouts, by name: channels_last and views of heads are orders of axes in memory."""
     yield from ((change.__name__, change) for change in (transposed, strided, shifted))
     ranks = {tensor.ndim for tensor in (*case.inputs.values(), *case.upstream.values())}
+    if 5 in ranks:
+        yield "channels_last_3d", permuted((0, 2, 3, 4, 1))
     for rank in sorted(ranks & {3, 4}):
         for order in permutations(range(rank)):
             if order not in (tuple(range(rank)), (*range(rank - 2), rank - 1, rank - 2)):
@@ -81,10 +83,20 @@ def _samples(subject: Subject) -> Iterator[Sample]:
         inputs = _changed(case, change, {*case.inputs}, {})
         if _accepts(inputs):
             yield replace(plain, condition=f"{name} inputs", case=inputs)
+        if change is transposed and len(case.inputs) > 1:
+            yield from _one_alone(plain, case)
         upstream = _changed(case, change, set(), case.upstream)
         yield replace(plain, condition=f"a {name} upstream gradient", case=upstream)
         saved = case.with_results(partial(_unnamed, change))
         yield replace(plain, condition=f"{name} saved tensors", case=saved)
+
+
+def _one_alone(plain: Sample, case: Case) -> Iterator[Sample]:
+    """Yield a case for each input that lies otherwise than all others, whose strides are not its own."""
+    for name, value in case.inputs.items():
+        alone = case.with_inputs({name: strided(transposed(value))})
+        if value.ndim and _accepts(alone):
+            yield replace(plain, condition=f"{name} alone strided", case=alone)
 
 
 def _expanded(subject: Subject) -> Iterator[tuple[Sample, Sample]]:

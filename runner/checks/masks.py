@@ -37,7 +37,12 @@ def _values(mask: Tensor, sampled: bool) -> list[float]:
     if not sampled or mask.numel() < FEWEST:
         return []
     values = {*mask.flatten().tolist()}
-    return sorted(values) if len(values) == 2 else []
+    return sorted(values) if len(values) == 2 and not _is_one_hot(mask) else []
+
+
+def _is_one_hot(tensor: Tensor) -> bool:
+    """Tell whether each row has one number that is not zero: a label, which is one of them and no mask."""
+    return tensor.ndim > 0 and bool(((tensor != 0).sum(-1) == 1).all())
 
 
 def _set_to(mask: Tensor, value: float) -> Iterator[tuple[str, Tensor]]:

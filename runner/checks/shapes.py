@@ -9,6 +9,7 @@ from runner.formula import Formula, Shape
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 
+MULTIPLES = (2, 3, 4)
 SIZES = (1, 2, 3, 4, 7, 8, 17, 33, 67)  # one, primes, powers of two, and beyond them: a tile's tail
 
 
@@ -42,6 +43,8 @@ def _candidates(formula: Formula, base: Shape) -> Iterator[dict[str, Any]]:
         least = 0 if name in formula.may_be_empty else 1
         for n in (least, *SIZES):
             yield from resized(base, name, n)
+        if isinstance(size, int):  # a formula that takes multiples of a block alone
+            yield from ({**base, name: times * size} for times in MULTIPLES)
         if isinstance(size, list):
             lists: tuple[list[int], ...] = ([], size[:-1], size[1:], [*size, 3], [2, *size], [5])
             yield from ({**base, name: changed} for changed in lists)

@@ -16,7 +16,7 @@ from runner.case.inputs import sampled_names
 from runner.case.spec import Spec, case_of, without_file
 from runner.compare import Verdict
 from runner.diagnose import Statement, diagnose, say
-from runner.errors import reason
+from runner.errors import is_refusal, reason
 from runner.formula.derivation import Derivation
 from runner.formula.edge import Shape
 from runner.formula.raw_backward import ForwardDiffersError
@@ -167,6 +167,10 @@ class Subject:
             yield Outcome(check=check, **about, broken=said, verdict=None)
             return
         except Exception as error:  # whatever a derivation raises is an outcome
+            if is_refusal(error):
+                said = say("forward_refuses", reason=reason(error))
+                yield Outcome(check=check, **about, broken=said, verdict=None)
+                return
             self.failing.setdefault((check, sample.condition, ""), sample)
             yield Outcome(check=check, **about, broken=say("raises", reason=reason(error)), verdict=verdict)
             return

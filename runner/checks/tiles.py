@@ -42,7 +42,17 @@ def _shapes(subject: Subject, sizes: Sequence[int]) -> Iterator[Shape]:
     small = {name: capped(size, FEW) for name, size in subject.spec.shape.items()}
     for name in small:
         for n in sizes:
-            yield from resized(small, name, n)
+            for shape in resized(small, name, n):
+                own = {**subject.small().shape, name: shape[name]}  # where the others may not be as few
+                yield next((some for some in (shape, own) if _is_legal(subject, some)), shape)
+
+
+def _is_legal(subject: Subject, shape: Shape) -> bool:
+    try:
+        subject.case.formula.sizes(shape, subject.spec.params)
+    except ValueError:
+        return False
+    return True
 
 
 def _around(numbers: Iterable[int | float]) -> Iterator[int]:

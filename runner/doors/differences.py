@@ -17,6 +17,7 @@ Values = Mapping[str, Any]
 Evaluate = Callable[[Values], Mapping[str, Tensor]]
 
 MOST_ELEMENTS = 2**10  # of the inputs together: each costs four evaluations of forward
+MOST_ELSEWHERE = 2**7  # at other shapes, of which there are many
 STEPS = [10.0**-k for k in range(1, 7)]
 """Of the size of the inputs. The best is found by trial: a forward in float32 needs a larger one."""
 COEFFICIENTS = ((1, 2 / 3), (2, -1 / 12))
@@ -33,6 +34,7 @@ class Differences:
     outputs: Sequence[str]
     step: float
     tolerance: float
+    most: int = MOST_ELEMENTS
 
     def __call__(self, values: Values) -> dict[str, Tensor]:
         """Return the results, by output; they can be differentiated, once."""
@@ -54,6 +56,20 @@ class Differences:
                     found[i] += sign * coefficient * product
         return (found / size).view(value.shape)
 
+    def settled(self, values: Values, name: str, upstream: Sequence[Tensor]) -> Tensor:
+        """Return the gradient by one input; raises ValueError where two steps do not agree on it.
+
+        The numbers there are too small, or too far apart, for differences of any one step. Twice a step is
+        off by 16 times as much, in the fourth order, so that the smaller is within the tolerance.
+        """
+        found = self.gradient(values, name, upstream, self.step)
+        if (
+            not _relative(self.gradient(values, name, upstream, 2 * self.step), found)
+            <= MARGIN * self.tolerance
+        ):
+            raise ValueError(f"finite differences by {name} do not settle here")
+        return found
+
     def _product(self, values: Values, upstream: Sequence[Tensor]) -> float:
         results = self.evaluate(values)
         pairs = zip(self.outputs, upstream, strict=True)
@@ -68,8 +84,8 @@ class _Differentiable(Function):
         given = {**values, **dict(zip(names, leaves, strict=True))}
         ctx.of, ctx.names = of, names
         ctx.values = {n: _strong(v.detach()) if isinstance(v, Tensor) else v for n, v in given.items()}
-        if sum(leaf.numel() for leaf in leaves) > MOST_ELEMENTS:
-            raise ValueError(f"finite differences of more than {MOST_ELEMENTS} elements take too long")
+        if sum(leaf.numel() for leaf in leaves) > of.most:
+            raise ValueError(f"finite differences of more than {of.most} elements take too long")
         results = of.evaluate(given)
         return tuple(results[name] for name in of.outputs)
 
@@ -78,7 +94,7 @@ class _Differentiable(Function):
         of: Differences = ctx.of
         strong = [_strong(grad) for grad in upstream]
         found = [
-            of.gradient(ctx.values, name, strong, of.step) if needed else None
+            of.settled(ctx.values, name, strong) if needed else None
             for name, needed in zip(ctx.names, ctx.needs_input_grad[3:], strict=True)
         ]
         return None, None, None, *found
@@ -115,7 +131,7 @@ def by_differences(
             "without a reference, finite differences are all there is, and they do not settle at any step: "
             "forward is not smooth here, or not the same at two calls; hand over a reference"
         )
-    return Differences(evaluate, outputs, STEPS[best + 1], tolerance)
+    return Differences(evaluate, outputs, STEPS[best + 1], tolerance, max(count, MOST_ELSEWHERE))
 
 
 def _relative(one: Tensor, other: Tensor) -> float:

@@ -39,11 +39,17 @@ class Integers:
         return drawn
 
 
-def samplers(tensors: Mapping[str, Tensor], base: torch.dtype, positive: frozenset[str]) -> dict[str, Like]:
+def samplers(
+    tensors: Mapping[str, Tensor],
+    base: torch.dtype,
+    positive: frozenset[str] = frozenset(),
+    constants: frozenset[str] = frozenset(),
+) -> dict[str, Like]:
     """Return how each tensor is drawn that not every number will do for.
 
     Integers stay within the range of the example's, masks keep its share of True, and what is `positive`
-    stays within its values. Of several floating dtypes, `base` is the experiment's; others are kept.
+    stays within its values. Among `constants`, floating numbers of two values are a mask, or labels where
+    each row has one. Of several floating dtypes, `base` is the experiment's; others are kept.
     """
     found: dict[str, Like] = {}
     for name, tensor in tensors.items():
@@ -51,6 +57,8 @@ def samplers(tensors: Mapping[str, Tensor], base: torch.dtype, positive: frozens
             found[name] = _mask(float(tensor.float().mean()) if tensor.numel() else 0.5)
         elif not tensor.is_floating_point():
             found[name] = _integers(name, tensor, tensors)
+        elif name in constants and len(values := tensor.unique()) == 2:  # type: ignore[no-untyped-call]
+            found[name] = _two_valued(tensor, *values.tolist(), dtype=_kept(tensor, base))
         elif name in positive:
             found[name] = _between(*map(float, torch.aminmax(tensor.double())), dtype=_kept(tensor, base))
         elif tensor.dtype != base:
@@ -80,6 +88,21 @@ def _kept(tensor: Tensor, base: torch.dtype) -> torch.dtype:
 
 def _mask(share: float) -> Like:
     return lambda rng, size, sizes: rng.boolean(size, min(max(share, 0.05), 0.95))
+
+
+def _two_valued(tensor: Tensor, low: float, high: float, *, dtype: torch.dtype) -> Like:
+    """Draw a mask of two values; or labels, of which each row has one."""
+    share = float((tensor == high).double().mean())
+    one_in_a_row = tensor.ndim > 0 and bool(((tensor == high).sum(-1) == 1).all())
+
+    def drawn(rng: Draw, size: tuple[int, ...], sizes: Mapping[str, tuple[int, ...]]) -> Tensor:
+        if one_in_a_row and size[-1]:
+            chosen = torch.nn.functional.one_hot(rng.integers(size[:-1], 0, size[-1]), size[-1]).bool()
+        else:
+            chosen = rng.boolean(size, share)
+        return torch.where(chosen, high, low).to(dtype)
+
+    return drawn
 
 
 def _integers(name: str, tensor: Tensor, tensors: Mapping[str, Tensor]) -> Integers:

@@ -184,7 +184,7 @@ class Maker:
         called = [*map(self._as_called, derivations)]
         trial = Trial(self.title, self.forward, self.arguments.settings, tensors, called)
         trial.keeps_the_contract(self.outputs, may_return_more=self.claims.outputs is not None)
-        likes = samplers(tensors, self.base, trial.positive(self.outputs))
+        likes = samplers(tensors, self.base, trial.positive(self.outputs), self.constants)
         if self.claims.shapes is not None:
             dimensions = stated(sizes, self.claims.shapes, self.title)
         else:

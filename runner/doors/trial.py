@@ -45,7 +45,8 @@ class Trial:
                     raise BadInput(str(error)) from error
                 except Exception:
                     continue
-                rest = [result for result in getattr(prepared, "rest", ()) if result is not None]
+                beyond = getattr(prepared, "returned", ())[len(outputs) :]
+                rest = [result for result in beyond if isinstance(result, Tensor)]
                 if rest and not may_return_more:
                     raise BadInput(
                         f"{self.title}.forward returns {len(outputs) + len(rest)} results, its reference "

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from runner.errors import FormulaError
+from runner.errors import FormulaError, refused
 from runner.formula.kind import Kind
 from runner.formula.signature import Function, signature, written
 
@@ -39,7 +39,13 @@ class Derivation:
         result of that as its argument `prepared`: made beforehand, off the clock and free to record.
         """
         if prepare := getattr(self.function, "prepare", None):
-            values = {**values, "prepared": prepare(values)}
+            try:
+                values = {**values, "prepared": prepare(values)}
+            except FormulaError:
+                raise
+            except Exception as error:
+                refused(error)
+                raise
         return partial(self.function, **signature(self.function).pick(values, rest=rest))
 
     def by_name(self, result: Any) -> dict[str, Tensor]:

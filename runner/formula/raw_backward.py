@@ -1,6 +1,7 @@
 """A Function's backward as a derivation, called raw on the context that its own forward made."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import Parameter, Signature
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import BackwardCFunction
+from torch.autograd.function import BackwardCFunction, FunctionCtx
 
 from runner.compare import magnitude, max_abs_error
 from runner.errors import FormulaError, unknown
@@ -29,6 +30,7 @@ class Prepared:
     ctx: Any
     tensors: frozenset[str]
     rest: Sequence[Tensor | None]
+    returned: Sequence[Any] = ()
 
 
 class RawBackward:
@@ -72,12 +74,12 @@ class RawBackward:
         """
         fixed = {*self._constants, *frozen}
         given = {name: self._argument(name, values, fixed) for name in self._arguments}
-        with torch.enable_grad():
+        with torch.enable_grad(), _materializes() as materializes:
             results = self._applied(given.values())
         tensors = frozenset(name for name, value in given.items() if isinstance(value, Tensor))
         self._same_forward(results, values)
-        rest = [torch.zeros_like(r) if isinstance(r, Tensor) else None for r in results[len(self._outputs) :]]
-        return Prepared(self._context(results), tensors, rest)
+        rest = [_nothing(result, materializes[-1]) for result in results[len(self._outputs) :]]
+        return Prepared(self._context(results), tensors, rest, results)
 
     def __call__(self, prepared: Prepared, **values: Any) -> dict[str, Tensor]:
         """Call backward on its context; return the gradients of the inputs that need one, by name."""
@@ -172,6 +174,27 @@ class RawBackward:
             )
         if gradient is not None and not is_tensor:
             raise FormulaError(f"{self._title}.backward returns a gradient for {name}, which is not a tensor")
+
+
+def _nothing(result: Any, materialize: bool) -> Tensor | None:
+    """Return the upstream gradient of a result that nobody used: zeros, or None where a Function asks so."""
+    return torch.zeros_like(result) if materialize and isinstance(result, Tensor) else None
+
+
+@contextmanager
+def _materializes() -> Iterator[list[bool]]:
+    """Hear whether a forward wants zeros for what nobody used, which its context does not tell."""
+    original, heard = FunctionCtx.set_materialize_grads, [True]
+
+    def set_materialize_grads(ctx: FunctionCtx, value: bool) -> None:
+        heard.append(value)
+        original(ctx, value)
+
+    FunctionCtx.set_materialize_grads = set_materialize_grads  # type: ignore[method-assign,assignment]
+    try:
+        yield heard
+    finally:
+        FunctionCtx.set_materialize_grads = original  # type: ignore[method-assign]
 
 
 def _known_arguments(

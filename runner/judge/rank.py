@@ -13,7 +13,8 @@ CAUSES = (
 
 CHECKS = (
     "global_state", "repeatable", "order_of_sums", "independent_of_history", "unchanged_arguments",
-    "shared_memory", "contexts", "live_contexts", "backward_twice", "frozen_inputs",
+    "shared_memory", "contexts", "live_contexts", "backward_twice", "returned_outputs",
+    "frozen_inputs", "unused_outputs",
     "linear_in_upstream", "scaled_upstream", "small_upstream", "other_upstreams",
     "every_dtype", "generic_point", "other_params", "edges", "other_values", "around_literals", "other_ids",
     "other_masks", "other_shapes", "beyond_a_tile", "layout", "non_finite", "precision", "autocast",

@@ -98,8 +98,10 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
     verdict = _accuracy(measured)
     if verdict == "exact":
         return measured
-    if verdict == "inaccurate" and measured.verdict == "exact":
-        said = _as_autograd(measured, answer.case.dtype)
+    if verdict == "inaccurate":
+        said = _lost(measured, answer.case.dtype)
+        if measured.verdict == "exact":
+            said = say("as_autograd_itself", loss=said)
         return replace(measured, verdict=verdict, diagnosis=(said,))
     if verdict == "correct" and not measured.max_abs_error:
         said = _other_bits(answer.gradients[wrt], references.of_autograd[kind.name][wrt])
@@ -123,10 +125,10 @@ def _accuracy(measured: Judgement) -> Verdict:
     return "exact" if measured.verdict == "exact" else "correct"
 
 
-def _as_autograd(measured: Judgement, dtype: torch.dtype) -> Statement:
+def _lost(measured: Judgement, dtype: torch.dtype) -> Statement:
     assert measured.errors is not None
     assert measured.bound is not None
-    return say("as_autograd_itself", loss=loss(measured.errors, measured.bound, dtype))
+    return loss(measured.errors, measured.bound, dtype)
 
 
 def _refused(
