@@ -24,7 +24,8 @@ class Slot:
 class Arguments:
     """A call, taken apart: tensors and settings by name, and what puts them back in their places.
 
-    `constants` are the floating tensors that need no gradient. `complex` names those that are pairs of real
+    `handed` names those that were handed over, and are no defaults. `constants` are the floating tensors that
+    need no gradient. `complex` names those that are pairs of real
     numbers here, and complex ones in the call; `generators` are handed on in the state that each had.
     """
 
@@ -32,6 +33,7 @@ class Arguments:
     tensors: Mapping[str, Tensor]
     settings: Mapping[str, Any]
     places: Mapping[str, Any]
+    handed: tuple[str, ...] = ()
     constants: frozenset[str] = frozenset()
     complex: frozenset[str] = frozenset()
     generators: Mapping[str, Tensor] = field(default_factory=dict)
@@ -117,6 +119,7 @@ def taken_apart(
         raise BadInput(
             f"{title}{signature}: {error}; {len(arguments)} were handed over by position"
         ) from error
+    handed = {*bound.arguments}
     bound.apply_defaults()
     tensors: dict[str, Tensor] = {}
     settings: dict[str, Any] = {}
@@ -124,7 +127,9 @@ def taken_apart(
         name: _place(name, value, signature.parameters[name].kind, tensors, settings)
         for name, value in bound.arguments.items()
     }
-    return _examined(Arguments(signature, tensors, settings, places), title, empty)
+    slots = _slots(place for name, place in places.items() if name in handed)
+    names = tuple(slot.name for slot in slots)
+    return _examined(Arguments(signature, tensors, settings, places, names), title, empty)
 
 
 def _takes_any(signature: inspect.Signature) -> bool:

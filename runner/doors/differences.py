@@ -57,16 +57,23 @@ class Differences:
         return (found / size).view(value.shape)
 
     def settled(self, values: Values, name: str, upstream: Sequence[Tensor]) -> Tensor:
-        """Return the gradient by one input; raises ValueError where two steps do not agree on it.
+        """Return the gradient by one input; raises ValueError where twice the step does not agree with it.
 
-        The numbers there are too small, or too far apart, for differences of any one step. Twice a step is
-        off by 16 times as much, in the fourth order, so that the smaller is within the tolerance.
+        The numbers there are too small, or too far apart, for differences of any one step. Asked is along one
+        direction, of all elements together; twice a step is off by 16 times as much, in the fourth order.
         """
         found = self.gradient(values, name, upstream, self.step)
-        if (
-            not _relative(self.gradient(values, name, upstream, 2 * self.step), found)
-            <= MARGIN * self.tolerance
-        ):
+        generator = torch.Generator().manual_seed(0)
+        direction = torch.randn(found.shape, generator=generator, dtype=torch.float64).sign()
+        size = 2 * self.step * (magnitude(values[name]) or 1.0)
+        slope = sum(
+            sign * coefficient * self._product({**values, name: values[name] + move * direction}, upstream)
+            for count, coefficient in COEFFICIENTS
+            for sign in (1, -1)
+            for move in [sign * count * size]
+        )
+        off = abs(slope / size - float((found * direction).sum()))
+        if not off <= MARGIN * self.tolerance * (float(found.abs().sum()) or 1.0):
             raise ValueError(f"finite differences by {name} do not settle here")
         return found
 

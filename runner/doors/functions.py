@@ -172,11 +172,13 @@ def raw(
         matched, options = [*names], {}
     elif {*asked} <= {*known} and {*arguments.tensors} <= {*asked}:
         matched = [*own]
-    elif len(asked) == len(arguments.names) or any(p.kind is Parameter.VAR_POSITIONAL for p in own.values()):
+    elif len(asked) == len(arguments.handed) or any(p.kind is Parameter.VAR_POSITIONAL for p in own.values()):
+        matched = [*arguments.handed]
+    elif len(asked) == len(arguments.names):
         matched = arguments.names
     else:
         raise BadInput(
-            f"{title}.apply takes {', '.join(own)}; the reference was handed {', '.join(arguments.names)}: "
+            f"{title}.apply takes {', '.join(own)}; the reference was handed {', '.join(arguments.handed)}: "
             "name in names=(...) what each of the former is"
         )
     return RawBackward(
