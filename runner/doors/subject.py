@@ -183,12 +183,13 @@ class Maker:
         sizes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         called = [*map(self._as_called, derivations)]
         trial = Trial(self.title, self.forward, self.arguments.settings, tensors, called)
-        trial.keeps_the_contract(self.outputs, may_return_more=self.claims.outputs is not None)
-        likes = samplers(tensors, self.base, trial.positive(self.outputs), self.constants)
-        if self.claims.shapes is not None:
-            dimensions = stated(sizes, self.claims.shapes, self.title)
-        else:
-            dimensions = found(sizes, partial(trial.accepts, likes), fixed=self._of_fixed_size)
+        with seeded(SEED):
+            trial.keeps_the_contract(self.outputs, may_return_more=self.claims.outputs is not None)
+            likes = samplers(tensors, self.base, trial.positive(self.outputs), self.constants)
+            if self.claims.shapes is not None:
+                dimensions = stated(sizes, self.claims.shapes, self.title)
+            else:
+                dimensions = found(sizes, partial(trial.accepts, likes), fixed=self._of_fixed_size)
         example = {n: self._free(t) for n, t in tensors.items()}
         example |= {f"grad_{n}": as_pairs(self._free(grad)) for n, grad in self.upstream.items()}
         formula = described(
