@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import UserError, unknown
+from runner.sweep.descendants import end_with_parent
 
 INTERRUPTED = 130  # as a shell says it of a command that Ctrl-C has ended
 
@@ -135,7 +136,7 @@ def _each(processes: int, jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int
         yield from ((place, _quietly(*job)) for place, job in enumerate(jobs))
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit PyTorch's threads
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent) as pool:
         places = {pool.submit(_quietly, *job): place for place, job in enumerate(jobs)}
         try:
             for done in as_completed(places):

@@ -3,9 +3,11 @@
 import csv
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 from runner.command import cli
@@ -108,3 +110,19 @@ def test_help_imports_no_torch(arguments: list[str]) -> None:
 def test_a_class_is_named_once() -> None:
     assert len({*KINDS}) == len(KINDS)
     assert DUE.keys() == {*KINDS}, "each says what a right diagnosis names"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel sees to it on Linux alone")
+def test_processes_end_with_the_command_whatever_ends_it() -> None:
+    command = [sys.executable, "-m", "runner.selftest", "--formula", "tanh", "--seeds", "0"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        children: list[psutil.Process] = []
+        for _ in range(300):
+            children = [p for p in psutil.Process(running.pid).children() if "spawn_main" in str(p.cmdline())]
+            if len(children) == 2 and all(child.cpu_times().user > 1 for child in children):
+                break
+            time.sleep(0.1)
+        running.kill()
+    assert len(children) == 2
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
