@@ -7,8 +7,10 @@ from runner.case.case import Case
 from runner.case.inputs import with_all_digits as more_digits
 from runner.case.spec import Spec, case_of
 from runner.checks.subject import Subject, check
+from runner.diagnose import say
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
+from runner.record import spelled
 
 MOST_ELEMENTS = 2**16  # of inputs and outputs together, at the experiment's own shape
 CONDITION = "signed inputs of all digits"
@@ -20,6 +22,10 @@ def generic_point(subject: Subject) -> Iterator[Outcome]:
     sample = sample_of(subject)
     if sample is not None:
         yield from subject.compare(sample, "generic_point")
+        shape = sample.alone[0].shape
+        if shape != subject.spec.shape and subject.spec.check == "quick":  # full visits large ones too
+            smaller = say("generic_point_smaller", settings=spelled(shape))
+            yield Outcome(check="generic_point", broken=smaller, verdict=None)
 
 
 def sample_of(subject: Subject) -> Sample | None:

@@ -205,6 +205,8 @@ SENTENCES: dict[str, Words] = {
     "only_for_conditions": _only_for,
     "raises": "it raises {reason}",
     "output_overwritten": "backward writes to result {number} of forward, which others go on with",
+    "generic_point_smaller": "asked of signed inputs at {settings} alone, as its own size would take long; "
+    "check=full visits more",
     "not_timed": "not timed, as a call raises {reason}",
     "refuses_a_second_time": "refuses a second backward on the same context: {reason}",
     "forward_refuses": "not asked for, as forward raises {reason}",

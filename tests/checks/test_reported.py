@@ -212,3 +212,12 @@ def test_what_loses_digits_says_how_many() -> None:
     assert [row["verdict"] for row in result.rows] == ["inaccurate"]
     assert "where" in result.rows[0]["diagnosis"]
     assert "u are excused" in result.rows[0]["diagnosis"]
+
+
+def test_quick_says_at_which_size_it_asked_where_its_own_is_large() -> None:
+    large = torch.randn(300, 300)
+    right = function(saving, lambda ctx, grad: 2 * ctx.saved_tensors[0] * grad)
+    result = judge(right, square, large, check="quick")
+    assert result
+    assert "asked of signed inputs at x0=16 x1=16 alone" in result.rows[0]["notes"]
+    assert "asked of" not in judge(right, square, x, check="quick").rows[0]["notes"]
