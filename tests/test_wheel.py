@@ -207,6 +207,13 @@ for plugin in ("plugins/wrong.py", "beside.py"):
         main()
     except SystemExit as stop:
         print("status", stop.code)
+import torch
+
+import handgrad
+
+for factor in (1, 2):
+    result = handgrad.judge(lambda grad_y, x: factor * grad_y * x.cos(), torch.sin, torch.randn(3, 4))
+    print("judged", bool(result), *(row["verdict"] for row in result.rows))
 print(runner.WHO, experiments.WHO, runner.own.WHO, sys.modules["runner"] is runner)
 print(sorted(name for name in sys.modules if name.partition(".")[0] in ("runner", "experiments")))
 files = [str(getattr(module, "__file__", None)) for module in [*sys.modules.values()]]
@@ -226,9 +233,14 @@ def test_a_users_own_runner_experiments_and_conf(installed: Installed, tmp_path:
     assert done.returncode == 0, done.stderr
     assert " handgrad formula=wrong 'plugins=[plugins/wrong.py]' check=off timing=off\n" in done.stdout
     assert "(beside.py:2); write handgrad.formula here\n" in done.stderr
-    assert done.stdout.splitlines()[-5:] == [
+    *_, right, wrong, who, modules, others = done.stdout.splitlines()
+    assert right in ("judged True exact", "judged True correct")
+    assert wrong == "judged False wrong"
+    assert [line for line in done.stdout.splitlines() if line.startswith("status ")] == [
         "status 1",
         "status 2",
+    ]
+    assert [who, modules, others] == [
         "my runner my experiments my own True",
         "['experiments', 'runner', 'runner.own']",
         "[]",
