@@ -37,7 +37,7 @@ def contexts(subject: Subject) -> Iterator[Outcome]:
         derivation.bound(other.values, other.inputs)
         live = cloned(result_of(one, derivation, first))
         again = _again(one, subject, first)
-    if getattr(derivation.function, "guards_inputs", False):
+    if getattr(derivation.function, "guards_inputs", True):
         yield from _written_to(subject, one, alone)
     yield from subject.same("live_contexts", "overwritten_context", one, alone, live)
     if isinstance(again, Outcome):

@@ -47,6 +47,8 @@ def written_to(evaluate: Evaluate, values: Values) -> str:
 class Cached:
     """A pair of functions as a derivation: `forward(...) -> (out, cache)`, `backward(dout, cache)`."""
 
+    guards_inputs = False  # a cache keeps them as they are, and nothing notices that they are written to
+
     def __init__(
         self,
         evaluate: Evaluate,
@@ -99,6 +101,8 @@ def jax_evaluator(
 
 class OfJax:
     """A function that `jax.custom_vjp` wraps, as a derivation; arrays go over by DLPack."""
+
+    guards_inputs = False  # nobody writes to an array of JAX's
 
     def __init__(
         self,

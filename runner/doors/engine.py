@@ -27,7 +27,6 @@ class ThroughEngine:
     """An implementation as a derivation: its forward is recorded, and differentiated by the engine."""
 
     is_recorded = True
-    guards_inputs = True
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ class InCall:
 
     def __init__(self, inner: Any, arguments: Arguments, outputs: Collection[str], seed: int | None) -> None:
         self._inner, self._arguments, self._complex, self._seed = inner, arguments, {*outputs}, seed
-        self.guards_inputs = getattr(inner, "guards_inputs", False)
+        self.guards_inputs = getattr(inner, "guards_inputs", True)
         self.__name__, self.__module__, self.__signature__ = (
             inner.__name__,
             inner.__module__,

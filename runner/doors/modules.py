@@ -79,6 +79,8 @@ class OwnBackward:
     in each parameter's `grad`. It is called on a copy.
     """
 
+    guards_inputs = False  # an attribute keeps them as they are
+
     def __init__(
         self,
         module: nn.Module,

@@ -39,8 +39,6 @@ class RawBackward:
     `prepare` makes what it is called with, so that forward runs neither on the clock nor without autograd.
     """
 
-    guards_inputs = True  # save_for_backward notices that they were written to
-
     def __init__(
         self,
         function: type[Function],

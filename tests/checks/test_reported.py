@@ -1,5 +1,6 @@
 """Kinds of faults, and of right code, that kernel authors report: each wrong one beside the right one."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from torch.autograd import Function
 
+from runner.doors.catalogue import run
 from runner.doors.judge import judge
+from tests.conftest import Plant
 
 Ctx = Any
 x = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
@@ -221,3 +224,23 @@ def test_quick_says_at_which_size_it_asked_where_its_own_is_large() -> None:
     assert result
     assert "asked of signed inputs at x0=16 x1=16 alone" in result.rows[0]["notes"]
     assert "asked of" not in judge(right, square, x, check="quick").rows[0]["notes"]
+
+
+class Unguarded:
+    """A derivation with a forward of its own that keeps the tensors themselves, and not their versions."""
+
+    __name__ = "unguarded"
+    __signature__ = inspect.signature(lambda prepared, grad_y: None)
+
+    def prepare(self, values: Any, frozen: Any = ()) -> Any:
+        return values["x"]
+
+    def __call__(self, prepared: Tensor, grad_y: Tensor) -> dict[str, Tensor]:
+        return {"x": 2 * prepared * grad_y}
+
+
+def test_what_keeps_its_inputs_unguarded_is_told(plant: Plant) -> None:
+    planted = plant(Unguarded(), forward=square, shapes=lambda n: {"x": (n,)})
+    result = run(planted.name, shape={"n": 5}, check="full")
+    assert [row["failed_checks"] for row in result.rows] == ["contexts"]
+    assert "written to after forward" in result.rows[0]["diagnosis"]
