@@ -14,7 +14,7 @@ from runner.case.case import Case
 from runner.errors import FormulaError, unknown
 from runner.formula import Formula, Shape
 from runner.formula.draw import UPSTREAMS, Draw
-from runner.formula.example import GIVEN
+from runner.formula.example import GIVEN, NOT_DRAWN
 from runner.formula.signature import signature
 from runner.settings import Inputs
 
@@ -45,7 +45,7 @@ def make_case(
     keep = not read or file == GIVEN
     inputs = {name: _placed(value, device, dtype, keep=keep) for name, value in drawn.items()}
     case = Case(formula, inputs, params, {})
-    if upstream in ("file", GIVEN):
+    if upstream in NOT_DRAWN:
         grads = {name: given[f"grad_{name}"] for name in formula.outputs}
     else:
         grads = {name: UPSTREAMS[upstream](rng, case.results[name].shape) for name in formula.outputs}

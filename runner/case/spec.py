@@ -15,7 +15,7 @@ from runner.case import inputs
 from runner.case.case import Case
 from runner.formula import Edge, lookup
 from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM
-from runner.formula.example import GIVEN
+from runner.formula.example import GIVEN, NOT_DRAWN
 from runner.formula.signature import signature
 from runner.formula.source import fingerprint, judge_fingerprint, module_of
 from runner.settings import Inputs, Level, Precision, Timing
@@ -123,7 +123,7 @@ def case_of(spec: Spec) -> Case:
 
 def without_file(spec: Spec) -> Spec:
     """Return the specification without its file of tensors, which fits no other shape."""
-    upstream = "normal" if spec.upstream in ("file", GIVEN) else spec.upstream
+    upstream = "normal" if spec.upstream in NOT_DRAWN else spec.upstream
     return dataclasses.replace(spec, inputs=dataclasses.replace(spec.inputs, file=None), upstream=upstream)
 
 

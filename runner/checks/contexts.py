@@ -76,12 +76,10 @@ def returned_outputs(subject: Subject) -> Iterator[Outcome]:
     if not isinstance(subject.derivation.function, RawBackward):
         return
     case = case_of(subject.small())
-    function, values = subject.derivation.function, case.values
     with kept():
-        prepared = function.prepare(values)
+        prepared = subject.derivation.function.prepare(case.values)
         before = [r.detach().clone() for r in prepared.returned if isinstance(r, Tensor)]
-        grads = {name: value for name, value in values.items() if name.startswith("grad_")}
-        result_of(case, subject.derivation, partial(function, prepared, **grads))
+        _of_prepared(subject, case, prepared)
     after = [r.detach() for r in prepared.returned if isinstance(r, Tensor)]
     for i, (one, other) in enumerate(zip(before, after, strict=True)):
         broken = None if identical_bits(one, other) else say("output_overwritten", number=i + 1)
@@ -146,10 +144,14 @@ def _with_frozen(subject: Subject, sample: Sample, frozen: set[str]) -> Iterator
 
 
 def _of_the_rest(subject: Subject, case: Case, frozen: set[str]) -> Mapping[str, Tensor]:
-    function, values = subject.derivation.function, case.values
-    prepared = function.prepare(values, frozen=frozen)  # type: ignore[attr-defined]
-    grads = {name: value for name, value in values.items() if name.startswith("grad_")}
-    return result_of(case, subject.derivation, partial(function, prepared, **grads))
+    function = subject.derivation.function
+    return _of_prepared(subject, case, function.prepare(case.values, frozen=frozen))  # type: ignore[attr-defined]
+
+
+def _of_prepared(subject: Subject, case: Case, prepared: Any) -> Mapping[str, Tensor]:
+    """Call backward on what forward has prepared."""
+    grads = {f"grad_{name}": value for name, value in case.upstream.items()}
+    return result_of(case, subject.derivation, partial(subject.derivation.function, prepared, **grads))
 
 
 def _difference(sample: Sample, wrt: str, gradient: Tensor) -> Statement | None:

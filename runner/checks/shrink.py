@@ -8,7 +8,7 @@ from runner.case.spec import Spec
 from runner.checks.subject import Subject
 from runner.diagnose import Statement, say
 from runner.formula.edge import Shape
-from runner.formula.example import GIVEN
+from runner.formula.example import GIVEN, NOT_DRAWN
 from runner.judge.sample import Sample
 from runner.record import spelled
 from runner.settings import Inputs
@@ -56,7 +56,7 @@ def _starts(subject: Subject, sample: Sample) -> Iterator[Spec]:
 
 def _simpler(own: Spec, spec: Spec) -> Iterator[Spec]:
     """Yield the specification at the experiment's own inputs and upstream gradient, then at simple ones."""
-    upstreams = dict.fromkeys(one for one in (own.upstream, spec.upstream) if one not in ("file", GIVEN))
+    upstreams = dict.fromkeys(one for one in (own.upstream, spec.upstream) if one not in NOT_DRAWN)
     for upstream in upstreams:
         same = replace(spec, upstream=upstream)
         if own.inputs.file is None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from runner.diagnose import say
 from runner.doors import arrays, functions, modules
-from runner.doors.arguments import as_pairs, readable, results_of, taken_apart, title_of
+from runner.doors.arguments import as_pairs, readable, results_of, signature_of, taken_apart, title_of
 from runner.doors.differences import by_differences
 from runner.doors.subject import Claims, Maker, Subject
 from runner.errors import BadInput, unknown
@@ -233,12 +233,10 @@ def _function(described: Any) -> Callable[..., Any]:
 
 
 def _parameters(described: Any, otherwise: Sequence[str] = ()) -> list[str]:
+    """Return the names of a function's arguments; for C code those of another, upstream gradients apart."""
     try:
-        return [*inspect.signature(_function(described)).parameters]
-    except (TypeError, ValueError) as error:
+        return [*signature_of(_function(described), title_of(described)).parameters]
+    except BadInput:
         if otherwise:
             return [name for name in otherwise if not name.startswith("grad_")]
-        raise BadInput(
-            f"{title_of(described)}: its arguments cannot be read, as those of C code; hand over a def with "
-            "named arguments that calls it"
-        ) from error
+        raise

@@ -25,8 +25,8 @@ class Arguments:
     """A call, taken apart: tensors and settings by name, and what puts them back in their places.
 
     `handed` names those that were handed over, and are no defaults. `constants` are the floating tensors that
-    need no gradient. `complex` names those that are pairs of real
-    numbers here, and complex ones in the call; `generators` are handed on in the state that each had.
+    need no gradient. `complex` names those that are pairs of real numbers here, and complex ones in the call;
+    `generators` are handed on in the state that each had.
     """
 
     signature: inspect.Signature
@@ -43,10 +43,6 @@ class Arguments:
         filled = {name: self._filled(place, values) for name, place in self.places.items()}
         bound = inspect.BoundArguments(self.signature, filled)
         return function(*bound.args, **bound.kwargs)
-
-    def in_order(self, values: Mapping[str, Any]) -> list[Any]:
-        """Return the arguments one after another, as `apply` takes them, lists taken apart."""
-        return [self.value(slot.name, values) for slot in _slots(self.places.values())]
 
     @property
     def names(self) -> list[str]:
@@ -66,6 +62,17 @@ class Arguments:
         if isinstance(place, Mapping):
             return {name: self._filled(part, values) for name, part in place.items()}
         return type(place)(self._filled(part, values) for part in place)
+
+
+def signature_of(function: Callable[..., Any], title: str) -> inspect.Signature:
+    """Return a function's arguments. Raises BadInput for those of C code, which have no names."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"{title}: its arguments cannot be read, as those of C code; hand over a def with named "
+            "arguments that calls it"
+        ) from error
 
 
 def readable(function: Callable[..., Any], names: Sequence[str], given: Sequence[Any]) -> Callable[..., Any]:
@@ -103,13 +110,7 @@ def taken_apart(
     that the function does not take, and for tensors that nothing can be said of; for none that is
     floating, unless it may be `empty`.
     """
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"{title}: its arguments cannot be read, as those of C code; hand over a def with named "
-            "arguments that calls it"
-        ) from error
+    signature = signature_of(function, title)
     for name in named:
         if name not in signature.parameters and not _takes_any(signature):
             raise BadInput(f"{title}: {unknown('argument', name, signature.parameters)}")

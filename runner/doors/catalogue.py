@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import Any
 
 from runner.case.resolve import resolve
 from runner.compare import Verdict
+from runner.doors.recorded import bad_input, clocked, recorded
 from runner.doors.result import Result
-from runner.errors import BadInput, UserError, unknown
-from runner.experiment import run as judgements
-from runner.settings import Check, Config, Inputs, Timing
-from runner.sweep.job import Job, finished, packed
-
-ROUNDS = 5  # of the clock, as timing=quick has them
+from runner.errors import BadInput, unknown
+from runner.settings import Check, Config, Inputs
 
 
 def run(
@@ -41,15 +37,11 @@ def run(
         formula=formula,
         plugins=plugins if isinstance(plugins, str) else [*plugins],
         check=Check(check, second_order),
-        timing=Timing(rounds=ROUNDS if timing else 0),
+        timing=clocked(timing),
         inputs=Inputs(**dict(inputs or {})),
         fail_on=fail_on,
         **settings,
     )
-    try:
+    with bad_input():
         spec = resolve(config)
-    except UserError as error:
-        raise BadInput(str(error)) from error
-    began = datetime.now(UTC)
-    record = finished(Job(0, (), spec), packed(spec, judgements(spec), began))
-    return Result([record], varied=" ".join(spec.shape), fail_on=fail_on)
+    return Result([recorded(spec)], varied=" ".join(spec.shape), fail_on=fail_on)

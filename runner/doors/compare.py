@@ -15,8 +15,8 @@ from runner.clock.memory import peak_mb
 from runner.doors.adapt import Adapted, Handed, adapted
 from runner.doors.functions import function_of, op_of
 from runner.doors.judge import claimed, judged, specifications
+from runner.doors.recorded import bad_input
 from runner.doors.result import Result
-from runner.errors import BadInput, UserError
 from runner.formula.derivation import Derivation
 from runner.formula.registry import lent
 from runner.judge import manual
@@ -92,17 +92,13 @@ def compare(
     """
     claims, rest = claimed(named)
     reference = reference if reference is not None else _differentiable(old)
-    try:
+    with bad_input():
         one = adapted(Handed(old, reference, arguments, rest, claims))
         against = reference if reference is not None else one.maker.forward
         same = replace(claims, outputs=one.maker.outputs)
         other = adapted(Handed(new, against, arguments, rest, same))
         _told_apart(one, other)
         subject = one.made(other)
-    except BadInput:
-        raise
-    except UserError as error:
-        raise BadInput(str(error)) from error
     specs = specifications(subject, claims, dtypes=dtypes, check=check, seed=seed, timing=timing)
     result = judged(subject, specs, {**one.beside, **other.beside})
     derivations = [*subject.formula.derivations.values()]

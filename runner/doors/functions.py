@@ -1,7 +1,7 @@
 """Adapters for PyTorch's own: an `autograd.Function`, an op of `torch.library`, a function of tensors."""
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import Parameter
 from typing import Any
@@ -263,8 +263,3 @@ def through_engine(
         return dict(zip(outputs, results.values(), strict=False))
 
     return ThroughEngine(evaluate, name="backward", title=title, outputs=outputs, source=function, **settings)
-
-
-def positional(names: Iterable[str]) -> inspect.Signature:
-    """Return the signature of a function of these names."""
-    return inspect.Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])

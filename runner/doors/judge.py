@@ -3,21 +3,17 @@
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from runner.case.spec import DTYPES, Spec
 from runner.doors.adapt import Handed, adapted
+from runner.doors.recorded import bad_input, clocked, recorded
 from runner.doors.result import Result
 from runner.doors.subject import Claims, Subject
-from runner.errors import BadInput, UserError, unknown
-from runner.experiment import run
+from runner.errors import BadInput, unknown
 from runner.formula.example import GIVEN
 from runner.formula.registry import lent
-from runner.settings import LEVELS, Inputs, Level, Timing
-from runner.sweep.job import Job, finished, packed
-
-ROUNDS = 5  # of the clock, where times are asked for
+from runner.settings import LEVELS, Inputs, Level
 
 
 def judge(
@@ -51,13 +47,9 @@ def judge(
     Raises BadInput for what cannot be judged.
     """
     claims, rest = claimed(named)
-    try:
+    with bad_input():
         found = adapted(Handed(subject, reference, arguments, rest, claims))
         made = found.made()
-    except BadInput:
-        raise
-    except UserError as error:
-        raise BadInput(str(error)) from error
     specs = specifications(
         made, claims, dtypes=dtypes, check=check, seed=seed, timing=timing, second_order=second_order
     )
@@ -91,7 +83,7 @@ def specifications(
             inputs=Inputs("normal", file=GIVEN),
             check=check,
             second_order=second_order,
-            timing=Timing(rounds=ROUNDS if timing else 0),
+            timing=clocked(timing),
         )
         for dtype in _dtypes(dtypes, subject)
     ]
@@ -99,11 +91,8 @@ def specifications(
 
 def judged(subject: Subject, specs: Iterable[Spec], beside: Mapping[str, str]) -> Result:
     """Run each specification of a subject's formula."""
-    records = []
     with lent(subject.formula):
-        for spec in specs:
-            began = datetime.now(UTC)
-            records.append(finished(Job(0, (), spec), packed(spec, run(spec), began)))
+        records = [recorded(spec) for spec in specs]
     result = Result(records, varied=str(subject.dimensions), refused=subject.refused, beside=beside)
     for hear in listeners:
         hear(result)

@@ -10,6 +10,8 @@ from runner.formula.edge import Shape
 
 GIVEN = "given"
 """In place of a file: the inputs are an example's own tensors."""
+NOT_DRAWN = ("file", GIVEN)
+"""Upstream gradients that come with the inputs, and fit no other shape."""
 
 
 @dataclass(frozen=True, kw_only=True)
