@@ -17,7 +17,7 @@ from tests.test_layers import ROOT
 FILE = Path(__file__).with_name("hostile.py")  # which registers a formula: it is no module of the tests
 HOSTILE = ["formula=hostile", f"plugins=[{FILE}]", "shape.n=3"]
 QUICK = ["timing=off", "check.level=off"]
-LIMIT_S = 4
+LIMIT_S = 6
 DENSE = "a dense tensor of numbers is judged"
 NOT_ITS_OWN = "the code closed descriptors that are not its own"
 
@@ -58,7 +58,7 @@ ON_WORKERS = {
     "sleep": ("timeout", f"ran longer than limits.timeout_s={LIMIT_S}"),
     "hang": ("timeout", f"ran longer than limits.timeout_s={LIMIT_S}"),
     "process hangs": ("timeout", f"ran longer than limits.timeout_s={LIMIT_S}"),
-    "allocate": ("crashed", "out of memory: more than limits.memory_gb=2"),
+    "allocate": ("crashed", "out of memory: more than limits.memory_gb=1"),
 }
 LEFT = {  # and the environment, unless PyTorch imports a part of itself meanwhile
     "directory": "the working directory",
@@ -79,7 +79,7 @@ def test_every_mood_is_tried() -> None:
 def test_no_point_stops_another(tmp_path: Path, workers: int) -> None:
     expected: Mapping[str, tuple[str, str]] = ON_WORKERS if workers else HERE
     moods = ",".join(f"'{mood}'" for mood in expected)
-    limits = [f"limits.timeout_s={LIMIT_S}", "limits.memory_gb=2", f"workers={workers}", "threads=1"]
+    limits = [f"limits.timeout_s={LIMIT_S}", "limits.memory_gb=1", f"workers={workers}", "threads=1"]
     command = ["-m", *HOSTILE, f"params.mood={moods}", *limits, *QUICK, "hydra.sweep.dir=sweep"]
     done = subprocess.run(
         [sys.executable, "-m", "runner", *command],
@@ -110,7 +110,7 @@ def test_no_point_stops_another(tmp_path: Path, workers: int) -> None:
 
 def test_each_point_has_its_own_status_on_a_cluster(run: Run, cluster: str) -> None:
     moods = ["good", "raise", "exit", "segfault", "junk", "hang"]
-    limits = [f"limits.timeout_s={LIMIT_S}", "limits.memory_gb=2"]
+    limits = [f"limits.timeout_s={LIMIT_S}", "limits.memory_gb=1"]
     outcome = run("-m", *HOSTILE, f"params.mood={','.join(moods)}", "seed=1", cluster, *limits, *QUICK)
     assert outcome.status == 1
     found = {row["params"].removeprefix("mood="): (row["status"], row["error"] or "") for row in outcome.rows}
