@@ -9,6 +9,7 @@ from runner.case.inputs import seeded
 from runner.case.spec import Spec, case_of
 from runner.checks import Subject, examine
 from runner.checks.explain import explained
+from runner.clock.compiled import compiled
 from runner.clock.timing import clock
 from runner.compare import RIGHT
 from runner.diagnose import say
@@ -47,11 +48,12 @@ def run(spec: Spec) -> list[Judgement]:
 
 
 def _judged(
-    spec: Spec, derivation: Derivation, references: References, shared: dict[str, Any]
+    spec: Spec, written: Derivation, references: References, shared: dict[str, Any]
 ) -> list[Judgement]:
     """Run one derivation, give a verdict on each gradient, check its properties, and time it."""
     case = references.case
     try:
+        derivation = compiled(written) if spec.execution == "compile" else written
         given = answer(derivation, references, spec.precision)
         judgements = [judge(given, wrt, references) for wrt in given.gradients]
         if judgements:
@@ -64,10 +66,10 @@ def _judged(
     except ENDS:
         raise
     except BaseException as error:  # whatever a derivation raises is its result
-        return [_failed(derivation, error)]
+        return [_failed(written, error)]
     if spec.check == "off":
         judgements = [*map(_unchecked, judgements)]
-    return _timed(spec, case, derivation, judgements) if judgements else []
+    return _timed(spec, case, written, judgements) if judgements else []
 
 
 def _unchecked(judgement: Judgement) -> Judgement:
@@ -79,16 +81,19 @@ def _unchecked(judgement: Judgement) -> Judgement:
 def _timed(
     spec: Spec, case: Case, derivation: Derivation, judgements: Sequence[Judgement]
 ) -> list[Judgement]:
-    if not (spec.timing.rounds and derivation.kind.is_timed):
+    if spec.timing.level == "off" or not derivation.kind.is_timed:
         return [*judgements]
     try:
-        times = clock(case, derivation, [judgement.wrt for judgement in judgements], spec.timing)
+        wrt = [judgement.wrt for judgement in judgements]
+        times = clock(case, derivation, wrt, spec.timing, spec.execution)
     except ENDS:
         raise
     except BaseException as error:  # a verdict that was reached is kept, whatever the clock runs into
         said = say("not_timed", reason=reason(error))
         return [replace(judgement, notes=(*judgement.notes, said)) for judgement in judgements]
-    return [replace(judgement, times=times) for judgement in judgements]
+    first, *others = judgements
+    shared = replace(times, manual_blocks_ms=(), autograd_blocks_ms=())  # once is enough of these
+    return [replace(first, times=times), *(replace(judgement, times=shared) for judgement in others)]
 
 
 def _uncovered(spec: Spec, case: Case, judgements: Sequence[Judgement]) -> Iterator[Judgement]:

@@ -264,6 +264,9 @@ OF_PROCESS: Mapping[str, Setting] = {
 BY_IMPORTS = frozenset({"the environment", "the warning filters"})
 """What importing a package may change, as PyTorch's own parts do that are imported when they are needed."""
 
+BY_COMPILING = frozenset({"the recursion limit"})
+"""What torch.compile changes while it compiles."""
+
 State = dict[str, Any]
 Settings = Mapping[str, Setting]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of ledger and CSV. A ledger of another version is named as such, not misread."""
 
 
@@ -61,15 +61,33 @@ COLUMNS = (
     Column("reference_at_worst", float, "the truth there"),
     Column("nonfinite", int, "NaN and Inf where the truth has another value"),
     # time
-    Column("manual_ms", float, "median time of the derivation, all its inputs together, ms"),
+    Column("timing", str, "how: quick or precise, state of caches and heap, settled or budget spent"),
+    Column("blocks", int, "how many blocks of calls each median is of"),
+    Column(
+        "manual_ms",
+        float,
+        "median time of the derivation for all its inputs together, ms; the same in each of its rows",
+    ),
     Column("manual_iqr_ms", float, "interquartile range of the same, ms"),
     Column("autograd_ms", float, "median time of autograd's backward for the same inputs, ms"),
     Column("autograd_iqr_ms", float, "interquartile range of the same, ms"),
     Column("forward_ms", float, "median time of the forward without a graph, ms"),
-    Column("speedup", float, "autograd_ms / manual_ms; empty where the gradient is not right"),
-    Column("peak_memory_mb", float, "peak memory of the derivation, MB"),
-    Column("floor_ms", float, "lower bound on the time, ms"),
+    Column(
+        "speedup", float, "median of autograd / manual over the rounds; empty where the gradient is not right"
+    ),
+    Column("speedup_low", float, "lower end of its 95 % interval"),
+    Column("speedup_high", float, "upper end of the same"),
+    Column("noisy", bool, "whether an interquartile range is over a tenth of its median"),
+    Column("compile_ms", float, "time of torch.compile, ms; with execution=compile"),
+    Column("peak_memory_mb", float, "peak of what the derivation allocates, MB"),
+    Column("autograd_peak_memory_mb", float, "peak of what autograd's backward allocates, MB"),
+    Column("saved_mb", float, "what forward keeps for the derivation beyond its inputs, MB"),
+    Column("autograd_saved_mb", float, "what it keeps for autograd, MB"),
+    Column("operations", int, "operations on numbers in the derivation, counted"),
+    Column("floor_ms", float, "least time of the machine for the bytes and matrix products in it, ms"),
+    Column("floor_by", str, "which of both takes longer: memory or compute"),
     Column("efficiency", float, "floor_ms / manual_ms"),
+    Column("autograd_efficiency", float, "floor_ms / autograd_ms"),
     # provenance
     Column("point", str, "hash of the settings: what two reports are joined on, whatever code made them"),
     Column("key", str, "hash of everything that decides the result, the code among it"),

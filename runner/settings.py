@@ -14,6 +14,18 @@ Precision = Literal["auto", "float64", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 """In which dtype correctness is decided; `auto` measures what a derivation has."""
 
+Clock = Literal["off", "quick", "precise"]
+CLOCKS: tuple[Clock, ...] = get_args(Clock)
+"""How time is measured, from not at all to well enough to quote."""
+
+Execution = Literal["eager", "compile"]
+EXECUTIONS: tuple[Execution, ...] = get_args(Execution)
+"""How a derivation is run: as it is written, or as torch.compile makes it."""
+
+Warmth = Literal["warm", "cold"]
+WARMTHS: tuple[Warmth, ...] = get_args(Warmth)
+"""Of caches and of the heap."""
+
 MISSING = "???"  # what Hydra takes for a setting that has no default
 
 
@@ -30,10 +42,15 @@ class Inputs:
 
 @dataclass
 class Timing:
-    """How long each clock runs; `rounds: 0` measures no time."""
+    """How long the clock runs, and in which state of the machine; as in `conf/timing/quick.yaml`, but off."""
 
-    rounds: int = 0
-    block_ms: float = 1.0
+    level: str = "off"
+    rounds: int = 9
+    min_time: float = 0.003
+    interval: float | None = None
+    max_time: float = 2.0
+    cache: str | None = None
+    heap: str = "warm"
 
 
 @dataclass
@@ -67,8 +84,10 @@ class Config:
     plugins: Any = field(default_factory=list)  # one, or a list of them
     formula: str = MISSING
     derivation: Any = None
+    execution: str = "eager"
     shape: dict[str, Any] = field(default_factory=dict)
     enlarge: int = 1
+    alone: Any = None  # a name, or a number
     params: dict[str, Any] = field(default_factory=dict)
     seed: int = 42
     device: str = "cpu"

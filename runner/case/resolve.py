@@ -2,12 +2,10 @@
 
 import dataclasses
 import inspect
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
-
+from runner.case.allowed import available, choice, clock, execution, finite, natural
 from runner.case.dump import examine
 from runner.case.spec import DTYPES, DTypeName, Spec
 from runner.compare import VERDICTS
@@ -23,7 +21,7 @@ from runner.formula.draw import (
 )
 from runner.formula.plugins import load
 from runner.formula.signature import signature
-from runner.settings import LEVELS, PRECISIONS, Config, Level, Precision
+from runner.settings import LEVELS, PRECISIONS, Config, Execution, Level, Precision
 
 NONE = Example(shape={}, upstream=DEFAULT_UPSTREAM, distribution=DEFAULT_DISTRIBUTION)
 
@@ -36,34 +34,34 @@ def resolve(config: Config, experiment: str = "") -> Spec:
     plugins = _plugins(config.plugins)
     load(plugins)
     formula = lookup(config.formula)
-    _choice("dtype", config.dtype, DTYPES)
+    choice("dtype", config.dtype, DTYPES)
     example = formula.example or NONE
     upstream = config.upstream or example.upstream
-    _choice("upstream", upstream, UPSTREAMS)
+    choice("upstream", upstream, UPSTREAMS)
     distribution = config.inputs.distribution or example.distribution
-    _choice("inputs.distribution", distribution, DISTRIBUTIONS)
+    choice("inputs.distribution", distribution, DISTRIBUTIONS)
     precision = config.precision or formula.precision
-    _choice("precision", precision, PRECISIONS)
-    _choice("inputs.ids", config.inputs.ids or DEFAULT_IDS, IDS)
-    _choice("check.level", config.check.level, LEVELS)
-    _choice("fail_on", config.fail_on, VERDICTS)
-    _available(config.device, here=not config.cluster)
-    _finite("inputs.scale", config.inputs.scale)
-    _finite("inputs.offset", config.inputs.offset)
-    _natural("timing.rounds", config.timing.rounds)
-    if not 0 < config.timing.block_ms < math.inf:
-        raise UserError(f"timing.block_ms={config.timing.block_ms}: must be a finite number > 0")
+    choice("precision", precision, PRECISIONS)
+    choice("inputs.ids", config.inputs.ids or DEFAULT_IDS, IDS)
+    choice("check.level", config.check.level, LEVELS)
+    choice("fail_on", config.fail_on, VERDICTS)
+    available(config.device, here=not config.cluster)
+    finite("inputs.scale", config.inputs.scale)
+    finite("inputs.offset", config.inputs.offset)
+    clock(config.timing)
+    execution(config.execution)
     params = _params(formula, {**example.params, **config.params})
-    shape = _shape(formula, _enlarged({**example.shape, **config.shape}, config.enlarge), params)
+    shape = _shape(formula, _enlarged(formula, {**example.shape, **config.shape}, config), params)
     dump = examine(formula, shape, params, config.inputs.file, config.dtype)
     return Spec(
         formula=formula.name,
         experiment=experiment or formula.name,
         plugins=plugins,
         derivations=_derivations(formula, config.derivation),
+        execution=cast(Execution, config.execution),
         shape=shape,
         params=params,
-        seed=_natural("seed", config.seed),
+        seed=natural("seed", config.seed),
         device=config.device,
         dtype=cast(DTypeName, config.dtype),
         precision=cast(Precision, precision),
@@ -83,42 +81,6 @@ def _plugins(given: Any) -> tuple[str, ...]:
             f"plugins={given}: must be a module or a .py file, or a list of them, as in [mine.py]"
         )
     return tuple(plugins)
-
-
-def _choice(kind: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        raise UserError(unknown(kind, value, known))
-
-
-def _natural(kind: str, value: int) -> int:
-    if not 0 <= value < 2**63:
-        raise UserError(f"{kind}={value}: must be an integer >= 0, and below 2^63")
-    return value
-
-
-def _finite(kind: str, value: float) -> None:
-    if not math.isfinite(value):
-        raise UserError(f"{kind}={value}: must be a finite number")
-
-
-def _available(device: str, here: bool = True) -> None:
-    """Refuse a device that is misspelled, or that this machine does not have if it is to run `here`."""
-    kind, _, index = device.partition(":")
-    _choice("device", kind, ("cpu", "cuda", "mps"))
-    if index and not (kind == "cuda" and index.isdecimal()):
-        raise UserError(f"device={device}: only cuda takes an index, as in cuda:1")
-    if not here:
-        return
-    present = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-    }
-    if int(index or 0) >= present[kind]:
-        there = ", ".join(f"{n} {name}" for name, n in present.items() if n)
-        raise UserError(
-            f"device={device}: PyTorch {torch.__version__} finds no such device here, only {there}"
-        )
 
 
 def _derivations(formula: Formula, asked: Any) -> tuple[str, ...]:
@@ -146,13 +108,21 @@ def _params(formula: Formula, given: Mapping[str, Any]) -> dict[str, Any]:
     return {**formula.parameters, **given}
 
 
-def _enlarged(shape: Mapping[str, Any], factor: int) -> Mapping[str, Any]:
-    """Multiply every dimension; what is not an integer is refused later, by name."""
+def _enlarged(formula: Formula, shape: Mapping[str, Any], config: Config) -> Mapping[str, Any]:
+    """Multiply every dimension, or one alone; what is not an integer is refused later, by name."""
+    factor, alone = config.enlarge, config.alone
     if factor < 1:
         raise UserError(f"enlarge={factor}: must be an integer >= 1")
-    if factor == 1:
-        return shape
-    return {name: _times(value, factor) for name, value in shape.items()}
+    known = [*formula.dimensions]
+    if alone is None:
+        chosen = known
+    elif type(alone) is int and alone >= 0:
+        chosen = known[alone:][:1]
+    elif alone in known:
+        chosen = [alone]
+    else:
+        raise UserError(f"{formula.name}: {unknown('dimension in alone', str(alone), known)}")
+    return {name: _times(value, factor) if name in chosen else value for name, value in shape.items()}
 
 
 def _times(value: Any, factor: int) -> Any:

@@ -18,7 +18,7 @@ from runner.formula.draw import DEFAULT_DISTRIBUTION, DEFAULT_UPSTREAM
 from runner.formula.example import GIVEN, NOT_DRAWN
 from runner.formula.signature import signature
 from runner.formula.source import fingerprint, judge_fingerprint, module_of
-from runner.settings import Inputs, Level, Precision, Timing
+from runner.settings import Execution, Inputs, Level, Precision, Timing
 
 DTypeName = Literal["float64", "float32", "bfloat16", "float16"]
 DTYPES: dict[DTypeName, torch.dtype] = {
@@ -37,6 +37,7 @@ class Spec:
     experiment: str = ""
     plugins: tuple[str, ...] = ()
     derivations: tuple[str, ...] = ()
+    execution: Execution = "eager"
     shape: Mapping[str, int | list[int]]
     params: Mapping[str, Any]
     seed: int = 42
@@ -70,13 +71,15 @@ class Spec:
     def settings(self) -> dict[str, Any]:
         """What the report says of the experiment, by column; shape and params as mappings."""
         names = ("experiment", "formula", "shape", "params", "dtype", "device", "seed", "distribution")
-        return {name: getattr(self, name) for name in (*names, "upstream", "check")}
+        return {name: getattr(self, name) for name in (*names, "upstream", "execution", "check")}
 
     @cached_property
     def point(self) -> str:
-        """A short hash of the settings alone: it stays when the formula's code changes."""
-        settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return _hashed("p", json.dumps(settings, sort_keys=True, default=_plain))
+        """A short hash of the settings alone: it stays when the formula's code changes.
+
+        Settings at their default are left out, so that it also stays when there are more settings.
+        """
+        return _hashed("p", json.dumps(_set(self), sort_keys=True, default=_set))
 
     @cached_property
     def formula_sha(self) -> str:
@@ -97,14 +100,20 @@ def _hashed(letter: str, text: str) -> str:
     return letter + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-LATER = {"ids"}
-"""Settings that old ledgers do not know; where one is not set, points keep their hash."""
-
-
-def _plain(value: Any) -> Any:
+def _set(value: Any) -> Any:
+    """Return the fields of a dataclass that differ from their default; anything else as text."""
     if not dataclasses.is_dataclass(value):
         return str(value)
-    return {name: part for name, part in vars(value).items() if name not in LATER or part is not None}
+    return {
+        field.name: part
+        for field in dataclasses.fields(value)
+        if (part := getattr(value, field.name)) != _default(field)
+    }
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
 
 
 def case_of(spec: Spec) -> Case:

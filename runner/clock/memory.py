@@ -1,65 +1,101 @@
-"""The memory that a call needs beyond what is there before it: the peak of what it allocates."""
+"""The memory that a gradient needs: the peak of what it allocates, and what forward has to keep for it.
 
-from collections.abc import Callable
+The peak counts what PyTorch's allocator hands out during a call and has not got back, beyond what there was
+before: results and temporary tensors, also those inside of a kernel. On a GPU the allocator itself keeps the
+count; on the CPU it reports each allocation to the profiler.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch._C._autograd import _disable_profiler, _enable_profiler, _prepare_profiler
+from torch._C._profiler import ProfilerActivity, ProfilerConfig, ProfilerState, _ExperimentalConfig
+from torch.autograd.graph import saved_tensors_hooks
 
 MEGABYTE = 1e6
+STDERR = 2
 
 
 def peak_mb(call: Callable[[], Any], device: torch.device) -> float:
-    """Return the peak of what a call allocates, in megabytes of 10^6 bytes.
+    """Return the peak of what a call allocates, in megabytes of 10^6 bytes."""
+    return (_peak_of_gpu if device.type == "cuda" else _peak_of_cpu)(call, device) / MEGABYTE
 
-    On a GPU the allocator counts. On the CPU the tensors are counted that PyTorch's operations return, for
-    as long as they live; what a kernel uses inside is not seen.
+
+def _peak_of_gpu(call: Callable[[], Any], device: torch.device) -> int:
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    call()
+    torch.cuda.synchronize(device)
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+def _peak_of_cpu(call: Callable[[], Any], device: torch.device) -> int:
+    """Add up the allocations that the profiler recorded.
+
+    `torch.profiler` itself imports what takes a second, and averages events; its own parts give them raw.
     """
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
+    config = ProfilerConfig(ProfilerState.KINETO, False, True, False, False, False, _ExperimentalConfig())
+    activities = {ProfilerActivity.CPU}
+    with _silent():
+        _prepare_profiler(config, activities)
+        _enable_profiler(config, activities)
+    try:
         call()
-        torch.cuda.synchronize(device)
-        return float(torch.cuda.max_memory_allocated(device) - before) / MEGABYTE
-    counted = Counted()
-    with counted:
-        call()
-    return counted.peak / MEGABYTE
+    finally:
+        with _silent():
+            recorded = _disable_profiler()
+    found: list[Any] = [event for event in recorded.events() if event.name() == "[memory]"]
+    found.sort(key=lambda event: event.start_ns())
+    sizes: Iterator[int] = (event.nbytes() for event in found)  # negative where memory is given back
+    return max(accumulate(sizes, initial=0))
 
 
-class Counted(TorchDispatchMode):
-    """Counts the bytes of the memory that operations return, until nobody holds it."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.peak = 0
-        self._live: dict[int, tuple[StorageWeakRef, int]] = {}
-        self._before: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation and count what is new in its result."""
-        given = {t.untyped_storage()._cdata for t in _tensors((args, kwargs))}
-        result = func(*args, **(kwargs or {}))
-        self._live = {key: kept for key, kept in self._live.items() if not _is_gone(kept[0])}
-        for tensor in _tensors(result):
-            storage = tensor.untyped_storage()
-            if storage._cdata not in given and storage._cdata not in self._live:
-                self._live[storage._cdata] = _watched(storage), storage.nbytes()
-        self.peak = max(self.peak, sum(size for _, size in self._live.values()))
-        return result
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep off standard error what the profiler writes there each time that it starts and stops."""
+    try:
+        kept = os.dup(STDERR)
+    except OSError:  # it is closed
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, STDERR)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
 
 
-def _watched(storage: Any) -> StorageWeakRef:
-    return StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+@contextmanager
+def keeping() -> Iterator[list[Tensor]]:
+    """Collect the tensors that forward saves for backward while the context lasts."""
+    kept: list[Tensor] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield kept
 
 
-def _is_gone(watched: StorageWeakRef) -> bool:
-    return bool(watched.expired())  # type: ignore[no-untyped-call]
+def size_mb(tensors: Iterable[Tensor], given: Iterable[Tensor]) -> float:
+    """Return the memory of tensors, each storage once, without that of the tensors that were given."""
+    known = {_address(tensor) for tensor in given}
+    found: dict[int, int] = {}
+    for tensor in tensors:
+        with suppress(NotImplementedError, RuntimeError):  # one without memory of its own
+            found[_address(tensor)] = tensor.untyped_storage().nbytes()
+    return sum(size for address, size in found.items() if address not in known) / MEGABYTE
 
 
-def _tensors(values: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+def _address(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()

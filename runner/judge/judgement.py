@@ -51,15 +51,37 @@ class Checked:
     closest: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Times:
-    """Medians and interquartile ranges in milliseconds: of a derivation, for all its gradients together."""
+    """What the clock found of a derivation, for all its gradients together; under the names of the columns.
 
+    Medians and interquartile ranges in milliseconds, memory in megabytes. The `..._blocks_ms` are what the
+    medians are of, round by round: a comparison of two reports needs them.
+    """
+
+    timing: str
+    blocks: int
     manual_ms: float
     manual_iqr_ms: float
     autograd_ms: float
     autograd_iqr_ms: float
     forward_ms: float
+    speedup: float
+    speedup_low: float
+    speedup_high: float
+    noisy: bool = False
+    compile_ms: float | None = None
+    peak_memory_mb: float
+    autograd_peak_memory_mb: float
+    saved_mb: float
+    autograd_saved_mb: float
+    operations: int
+    floor_ms: float
+    floor_by: str
+    efficiency: float
+    autograd_efficiency: float
+    manual_blocks_ms: tuple[float, ...] = ()
+    autograd_blocks_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from runner.experiment import run
 from runner.formula import plugins
 from runner.interrupt import swallowable
 from runner.judge.judgement import Status
-from runner.process import BY_IMPORTS, OF_PROCESS, Functions, kept
+from runner.process import BY_COMPILING, BY_IMPORTS, OF_PROCESS, Functions, kept
 from runner.sweep.descendants import Descendants
 from runner.sweep.job import Result, identified, lost, packed
 
@@ -48,8 +48,9 @@ def attempt(spec: Spec, timeout_s: float | None = None) -> Result:
         if os.getpid() != me:
             os._exit(0)
         processes.end()
-    if len(sys.modules) > modules:
-        left = [name for name in left if name not in BY_IMPORTS]
+    of_pytorch = BY_IMPORTS if len(sys.modules) > modules else frozenset()
+    of_pytorch |= BY_COMPILING if spec.execution == "compile" else frozenset()
+    left = [name for name in left if name not in of_pytorch]
     replaced = functions.replaced()
     notes = [say("left_by_point", names=left)] if left else []
     notes += [say("replaced_by_point", names=replaced)] if replaced else []

@@ -36,7 +36,8 @@ CHANGES: dict[str, list[Any]] = {
     "file_digest": ["0123456789abcdef"],
     "check": ["quick", "full"],
     "second_order": [True],
-    "timing": [Timing(rounds=1), Timing(block_ms=2.0)],
+    "execution": ["compile"],
+    "timing": [Timing("quick"), Timing("precise"), Timing("quick", rounds=4), Timing("quick", cache="cold")],
 }  # fmt: skip
 """Other values of every field, each of which is another experiment."""
 
@@ -64,7 +65,7 @@ def test_what_is_the_same_has_the_same_point() -> None:
 
 
 def test_a_point_is_the_same_in_every_process() -> None:
-    assert spec().point == "p704380d4415a12d6", "with another hash no ledger's points are found again"
+    assert spec().point == "p22781b5dabc89cca", "with another hash no ledger's points are found again"
     assert pickle.loads(pickle.dumps(spec())).point == spec().point
 
 
@@ -142,7 +143,8 @@ def test_where_inputs_come_from_in_one_word(inputs: Inputs, word: str) -> None:
 def test_what_the_report_says() -> None:
     assert spec(seed=3, check="full").settings == {
         "experiment": "", "formula": "planted", "shape": {"m": 2}, "params": {}, "dtype": "float32",
-        "device": "cpu", "seed": 3, "distribution": "uniform", "upstream": "ones", "check": "full",
+        "device": "cpu", "seed": 3, "distribution": "uniform", "upstream": "ones", "execution": "eager",
+        "check": "full",
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ TYPED: dict[str, tuple[list[str], str]] = {
     "infinite memory": (["limits.memory_gb=inf"], "limits.memory_gb=inf: must be"),
     "a scale that is no number": (["inputs.scale=nan"], "inputs.scale=nan: must be a finite number"),
     "an infinite offset": (["inputs.offset=-inf"], "inputs.offset=-inf: must be a finite number"),
-    "an infinite block": (["timing.block_ms=inf"], "timing.block_ms=inf: must be a finite number"),
+    "an infinite block": (["timing.min_time=inf"], "timing.min_time=inf: must be a finite number"),
     "an unknown key": (["+tpyo=1"], "unknown key 'tpyo'"),
     "an unknown key, forced": (["++seeed=1"], "unknown key 'seeed'; did you mean 'seed'?"),
     "an unknown key in a group": (["+check.levle=1"], "'check.levle'; did you mean 'check.level'?"),

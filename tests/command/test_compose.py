@@ -32,7 +32,7 @@ CHOICES = {
         "choice(dot_product,mse)",
         "glob([a-d]*,exclude=d*)",
     ],
-    "timing": ["off", "quick,full", "glob(*)"],
+    "timing": ["off", "quick,precise", "glob(*)"],
     "seed": ["7", "range(3)", "range(1,9,4)", "choice(4,1)", "sort(3,1,2)", "3,1", "1,1"],
     "dtype": ["float64", "float32,bfloat16", "'float32','float64'"],
     "shape.n": ["3,5", "range(2,4)", "4"],
@@ -48,7 +48,7 @@ CHOICES = {
     "+params.extra": ["1,2"],
     "++params.extra": ["[1,2],3"],
     "~shape": ["null"],
-    "timing.rounds": ["1,2", "${seed}"],
+    "timing.rounds": ["3,4", "${seed}"],
     "upstream": ["${inputs.distribution}", "'${oc.env:HOME,none}'", "${hydra:job.num}", "ones,normal"],
 }
 

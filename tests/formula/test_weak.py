@@ -55,7 +55,9 @@ def judged() -> list[Any]:
 
     functions = [shapes, forward, made()]
     register(name="planted", shapes=shapes, forward=forward, gradients=functions[2:])
-    config = Config(formula="planted", shape={"m": 2, "n": 3}, check=Check("full"), timing=Timing(rounds=1))
+    config = Config(
+        formula="planted", shape={"m": 2, "n": 3}, check=Check("full"), timing=Timing("quick", rounds=3)
+    )
     assert {judgement.status for judgement in run(resolve(config))} == {"completed"}
     registry.forget(["planted"])
     return [ref(function) for function in functions]

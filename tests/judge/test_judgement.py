@@ -14,6 +14,12 @@ from runner.judge.judgement import Checked, Judgement, Outcome, Times
 
 NAN, INF = math.nan, math.inf
 
+TIMES: dict[str, Any] = {
+    "timing": "quick", "blocks": 2, "manual_ms": 1.0, "manual_iqr_ms": 0.1, "autograd_ms": 2.0,
+    "autograd_iqr_ms": 0.2, "forward_ms": 0.5, "speedup": 2.0, "speedup_low": 1.5, "speedup_high": 2.5,
+    "peak_memory_mb": 0.0, "autograd_peak_memory_mb": 0.0, "saved_mb": 0.0, "autograd_saved_mb": 0.0,
+    "operations": 7, "floor_ms": 0.25, "floor_by": "memory", "efficiency": 0.5, "autograd_efficiency": 0.25,
+}  # fmt: skip
 MISMATCH = say("mismatch", what="dtype", received="torch.float64", expected="torch.float32")
 NESTED = say("in_dtype", dtype="float64", what=MISMATCH)
 
@@ -52,11 +58,8 @@ FULL: dict[str, tuple[Any, Any]] = {
     "notes": ((NESTED,), [{"say": "in_dtype", "dtype": "float64", "what": MISMATCH.as_data()}]),
     "diagnosis": ((MISMATCH,), [MISMATCH.as_data()]),
     "times": (
-        Times(1.0, 0.1, 2.0, 0.2, 0.5),
-        {
-            "manual_ms": 1.0, "manual_iqr_ms": 0.1, "autograd_ms": 2.0, "autograd_iqr_ms": 0.2,
-            "forward_ms": 0.5,
-        },
+        Times(**TIMES, noisy=False, compile_ms=None, manual_blocks_ms=(1.0, 1.5)),
+        {**TIMES, "manual_blocks_ms": [1.0, 1.5]},
     ),
     "error": ("ValueError: no", "ValueError: no"),
 }  # fmt: skip

@@ -34,15 +34,22 @@ ROWS = [
 ]
 
 ERRORS = Errors(2.0, math.nan, 0.5, math.inf, -0.0, 1e-300, 1, (2, 3), -0.0, math.nan)
+TIMES = Times(
+    timing="quick cache=warm heap=warm", blocks=2, manual_ms=0.5, manual_iqr_ms=0.1, autograd_ms=1.0,
+    autograd_iqr_ms=0.2, forward_ms=0.125, speedup=2.0, speedup_low=1.5, speedup_high=2.5, noisy=True,
+    peak_memory_mb=0.0, autograd_peak_memory_mb=1e-4, saved_mb=0.0, autograd_saved_mb=0.0, operations=7,
+    floor_ms=0.25, floor_by="memory", efficiency=0.5, autograd_efficiency=0.25,
+    manual_blocks_ms=(0.4, 0.6), autograd_blocks_ms=(1.0, 1.0),
+)  # fmt: skip
 JUDGEMENTS = [
     Judgement(derivation="d", wrt="x", size=(), verdict="exact", max_abs_error=0.0, judged_in="float64"),
     Judgement(
         derivation="d", wrt="W", size=(2, 3), verdict="inaccurate", errors=ERRORS, max_abs_error=math.nan,
-        autograd_truth_error=0.25, bound=1e-17, times=Times(0.5, 0.1, 1.0, 0.2, 0.125),
+        autograd_truth_error=0.25, bound=1e-17, times=TIMES,
         failed=("precision",), notes=(say("decided_in", refusal="no float64", dtype="bfloat16"),),
         diagnosis=(say("finding", check="precision", condition="large", what=say("not_finite", count=2)),),
     ),
-    Judgement(derivation="e", wrt="x", verdict="wrong", size=(0,), times=Times(0.5, 0.1, 1.0, 0.2, 0.125)),
+    Judgement(derivation="e", wrt="x", verdict="wrong", size=(0,), times=TIMES),
     Judgement(derivation="f", status="failed", error="ZeroDivisionError: of what"),
 ]  # fmt: skip
 
