@@ -77,9 +77,16 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
     return f"unknown {kind} {str(name)!r}{hint} There is: {', '.join(known) or 'none'}."
 
 
+NO_MEMORY = re.compile(r"DefaultCPUAllocator: can't allocate memory: you tried to allocate (\d+) bytes")
+
+
 def reason(error: BaseException) -> str:
     """Return the type, the first line and the place of an error, as in `ValueError: no (cube.py:31)`."""
     first = printable(next(iter(_text(error).strip().splitlines()), ""))
+    if asked := re.search(
+        r"DefaultCPUAllocator: can't allocate memory: you tried to allocate (\d+) bytes", first
+    ):
+        first = f"out of memory: asked for {asked[1]} bytes more than there are"
     said = f"{type(error).__name__}: {first}" if first else type(error).__name__
     names_its_own = re.search(r":\d+\)$", said)
     return said if names_its_own or not (where := place(error)) else f"{said} ({where})"

@@ -1,6 +1,7 @@
 """Run one point, whatever its code does that Python can survive."""
 
 import os
+import resource
 import signal
 import sys
 import threading
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NoReturn
 
+import psutil
 import torch
 
 from runner.case.spec import Spec
@@ -22,6 +24,8 @@ from runner.judge.judgement import Status
 from runner.process import BY_COMPILING, BY_IMPORTS, OF_PROCESS, Functions, kept
 from runner.sweep.descendants import Descendants
 from runner.sweep.job import Result, identified, lost, packed
+
+PART_OF_FREE_MEMORY = 0.7  # others need some too
 
 
 def warm_up() -> None:
@@ -72,7 +76,7 @@ def _result(spec: Spec, timeout_s: float | None) -> Result:
     identity: dict[str, Any] = {}
     status: Status
     try:
-        with swallowable(), _alarm(timeout_s):
+        with swallowable(), _alarm(timeout_s), _memory():
             plugins.load(spec.plugins)
             identity = identified(spec)  # by the code that was imported here
             return {**packed(spec, run(spec), began), **identity}
@@ -104,6 +108,27 @@ def _alarm(timeout_s: float | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+
+
+@contextmanager
+def _memory() -> Iterator[None]:
+    """Let PyTorch refuse what the machine has no memory for, with the bytes asked for.
+
+    Linux would promise it, and then kill the process that has the most of it, which is this one.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    used = psutil.Process().memory_info().data
+    free = int(psutil.virtual_memory().available * PART_OF_FREE_MEMORY)
+    hard = before[1]
+    limit = used + free if hard == resource.RLIM_INFINITY else min(used + free, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def _ring(*_: Any) -> NoReturn:

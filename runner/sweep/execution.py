@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from runner.errors import UserError
 from runner.sweep.job import Job, Result
+from runner.sweep.machine import cores
 
 MOST = 4096  # workers, or threads of each: more than any machine has, fewer than any system refuses
 LONGEST_S = 1e8  # three years; timers take no more than the system's integers
@@ -46,3 +47,5 @@ class Execution:
         ):
             if value is not None and not 0 < value <= most:
                 raise UserError(f"{name}={value}: must be > 0 and at most {most:g}, or null")
+        if self.threads and not self.cluster and self.threads > cores():
+            raise UserError(f"threads={self.threads}: this machine lets the process use {cores()} cores")
