@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz chaos test-pythons published wheel clean
+.PHONY: help demo test lint docs bench fuzz chaos test-pythons published wheel clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ lint: .venv/dev.stamp
 	@echo "== lint" && $(BIN)/ruff check
 	@echo "== format" && $(BIN)/ruff format --check
 	@echo "== types" && $(BIN)/mypy
+
+docs: .venv/run.stamp  ## write docs/report.md from the definition of the row
+	@$(BIN)/python -m runner.report.contract > docs/report.md
 
 bench: .venv/dev.stamp  ## measure start-up as ratios, side by side; CSV in outputs/bench
 	@$(BIN)/python -m tests.bench

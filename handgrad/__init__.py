@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     )
     from handgrad.formula import register, register_elementwise
     from handgrad.function import register_function
+    from handgrad.report import read_report
 
     __version__: str
 
 __all__ = [
     "BadInput", "Comparison", "Result", "__version__", "assert_gradients", "cases", "compare", "judge",
-    "register", "register_elementwise", "register_function", "run",
+    "read_report", "register", "register_elementwise", "register_function", "run",
 ]  # fmt: skip
 
 _MODULES = {
@@ -33,6 +34,7 @@ _MODULES = {
     "compare": "doors",
     "judge": "doors",
     "run": "doors",
+    "read_report": "report",
     "register": "formula",
     "register_elementwise": "formula",
     "register_function": "function",

@@ -1,20 +1,14 @@
-"""Error measures, the bounds that they are held to, and the verdict. NaN passes no comparison here."""
+"""Error measures, and the bounds that they are held to. NaN passes no comparison here."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-
-Verdict = Literal["exact", "correct", "unchecked", "inaccurate", "suspect_reference", "invalid", "wrong"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-"""From best to worst."""
-RIGHT = frozenset[Verdict]({"exact", "correct", "unchecked", "inaccurate"})
-"""Those of a gradient whose mathematics is right."""
 
 ACCUMULATOR_ROUNDOFF = 2.0**-24  # float32, in which low-precision kernels accumulate
 
@@ -258,8 +252,3 @@ def accuracy_bound(size: float, dtype: torch.dtype, terms: int, autograd_error: 
     cap = 4 * u * m + 4 * math.sqrt(terms) * accumulator_roundoff(dtype) * m
     helped = min(3 * autograd_error, cap) if autograd_error == autograd_error else cap
     return helped + 2 * u * m + 4 * info.smallest_normal * info.eps
-
-
-def worst(*verdicts: Verdict) -> Verdict:
-    """Return the worst of several verdicts."""
-    return max(verdicts, key=VERDICTS.index)

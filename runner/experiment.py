@@ -11,7 +11,6 @@ from runner.checks import Subject, examine
 from runner.checks.explain import explained
 from runner.clock.compiled import compiled
 from runner.clock.timing import clock
-from runner.compare import RIGHT
 from runner.diagnose import say
 from runner.errors import ENDS, FormulaError, reason
 from runner.formula import lookup
@@ -22,6 +21,7 @@ from runner.judge.judgement import Judgement
 from runner.judge.references import References
 from runner.judge.verdict import judge
 from runner.process import kept
+from runner.verdicts import RIGHT
 
 
 def run(spec: Spec) -> list[Judgement]:

@@ -78,6 +78,13 @@ class Limits:
 
 
 @dataclass
+class Report:
+    """What is written of the rows, beside report.csv and summary.csv."""
+
+    format: list[str] = field(default_factory=lambda: ["csv"])
+
+
+@dataclass
 class Config:
     """Everything a user may set."""
 
@@ -102,6 +109,8 @@ class Config:
     threads: int | None = None
     limits: Limits = field(default_factory=Limits)
     sweep: Resume = field(default_factory=Resume)
+    report: Report = field(default_factory=Report)
+    dry_run: bool = False
     fail_on: str = "suspect_reference"
     quiet: bool = False
     show: bool = False

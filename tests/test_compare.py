@@ -7,6 +7,7 @@ import torch
 
 from runner import compare
 from runner.compare import identical_bits, max_abs_error, measure
+from runner.verdicts import worst
 
 NAN, INF = math.nan, math.inf
 
@@ -111,5 +112,5 @@ def test_accuracy_bound_is_capped(dtype: torch.dtype) -> None:
 
 
 def test_verdicts_are_ordered() -> None:
-    assert compare.worst("exact", "wrong", "correct") == "wrong"
-    assert compare.worst("exact", "inaccurate") == "inaccurate"
+    assert worst("exact", "wrong", "correct") == "wrong"
+    assert worst("exact", "inaccurate") == "inaccurate"

@@ -17,8 +17,8 @@ LAYERS = [
     "runner.__main__", "runner.command", "runner.selftest", "runner.doors", "runner.report", "runner.sweep",
     "runner.experiment", "runner.clock", "runner.checks", "runner.judge", "runner.case",
     "experiments", "runner.function", "runner.domain", "runner.formula", "runner.diagnose",
-    "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.files",
-    "runner.process", "runner.interrupt", "runner.streams", "runner.errors", "runner.names",
+    "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.verdicts",
+    "runner.files", "runner.process", "runner.interrupt", "runner.streams", "runner.errors", "runner.names",
 ]  # fmt: skip
 DOORS = {"handgrad.__main__", "runner.__main__"}
 MAY_LOAD = {

@@ -8,7 +8,6 @@ from typing import Any, cast
 from runner.case.allowed import available, choice, clock, execution, finite, natural
 from runner.case.dump import examine
 from runner.case.spec import DTYPES, DTypeName, Spec
-from runner.compare import VERDICTS
 from runner.errors import UserError, reason, unknown
 from runner.formula import Example, Formula, lookup
 from runner.formula.draw import (
@@ -22,6 +21,7 @@ from runner.formula.draw import (
 from runner.formula.plugins import load
 from runner.formula.signature import signature
 from runner.settings import LEVELS, PRECISIONS, Config, Execution, Level, Precision
+from runner.verdicts import VERDICTS
 
 NONE = Example(shape={}, upstream=DEFAULT_UPSTREAM, distribution=DEFAULT_DISTRIBUTION)
 

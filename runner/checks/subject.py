@@ -14,7 +14,6 @@ from runner import compare
 from runner.case.case import Case
 from runner.case.inputs import sampled_names
 from runner.case.spec import Spec, case_of, without_file
-from runner.compare import Verdict
 from runner.diagnose import Statement, diagnose, say
 from runner.errors import is_refusal, reason
 from runner.formula.derivation import Derivation
@@ -26,6 +25,7 @@ from runner.judge.judgement import Outcome
 from runner.judge.noise import widened
 from runner.judge.sample import Sample
 from runner.settings import LEVELS, Level
+from runner.verdicts import Verdict
 
 MOST_ELEMENTS = 2**18  # of a derivative that is compared at another shape
 Tensors = Mapping[str, Tensor]

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -28,8 +29,8 @@ from runner.streams import forgiving, unwritten
 
 if TYPE_CHECKING:
     from runner.case.spec import Spec
-    from runner.compare import Verdict
     from runner.sweep.job import Job
+    from runner.verdicts import Verdict
 
 REFUSED = (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError, UserError, OSError)
 
@@ -48,6 +49,7 @@ class Session(Callback):
         self.folder: Path | None = None
         self.fail_on: Verdict = "suspect_reference"
         self.is_new = self.is_sweep = self.debug = self.quiet = False
+        self.formats: Sequence[str] = ()
         self.spec: Spec | None = None  # of a single run
         self.held = ExitStack()  # the folder of a sweep that one of Hydra's sweepers runs
         self.done: set[int] | None = None  # keys that such a sweep need not run again
@@ -56,8 +58,8 @@ class Session(Callback):
         """Refuse bad input, and hold the folder. Hydra takes an exception for a warning, so this exits."""
         from runner.sweep.execution import Execution
 
-        self._note(config, config.hydra.run.dir)
         try:
+            self._note(config, config.hydra.run.dir)
             self.spec = specification(config)
             Execution(config.workers, config.cluster, config.threads, **config.limits)
             self._hold_for_one(config)
@@ -79,13 +81,13 @@ class Session(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the sweep's folder; hold it, where the sweeper is one of Hydra's, which know no ledger."""
-        self._note(config, config.hydra.sweep.dir)
-        self.is_sweep = True
-        if config.hydra.runtime.choices["hydra/sweeper"] == "grid":
-            return
         from runner.command.session import opened
 
         try:
+            self._note(config, config.hydra.sweep.dir)
+            self.is_sweep = True
+            if config.hydra.runtime.choices["hydra/sweeper"] == "grid":
+                return
             self.held.enter_context(opened(Path(config.hydra.sweep.dir), config))
         except (UserError, OSError) as error:
             refuse(error)
@@ -117,6 +119,10 @@ class Session(Callback):
         self.folder, self.fail_on = Path(folder), config.fail_on
         self.is_new, self.is_sweep = not self.folder.exists(), False
         self.debug, self.quiet = config.debug, config.quiet
+        if [*config.report.format] != ["csv"]:
+            from runner.report.formats import chosen
+
+            self.formats = chosen(config.report.format)
 
 
 _session = Session()
@@ -195,7 +201,7 @@ def main() -> NoReturn:
     forgiving()
     interrupt.install()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here as they were raised
-    sys.argv = ["debug=true" if argument == "--debug" else argument for argument in sys.argv]
+    sys.argv = [*map(_as_hydra_takes_it, sys.argv)]
     if line := os.environ.get("COMP_LINE"):  # Hydra's completion knows neither `python -m` nor commands
         typed = re.compile(r"^\s*(\S*python\S* -m (runner|handgrad)|\S*handgrad)( run)?\b")
         os.environ["COMP_LINE"] = typed.sub("handgrad", line)
@@ -229,6 +235,14 @@ def main() -> NoReturn:
     _leave(status)
 
 
+def _as_hydra_takes_it(argument: str) -> str:
+    """Translate what is shorter than Hydra's own way: --debug, and report.format=csv,parquet for a list."""
+    key, _, value = argument.partition("=")
+    if key == "report.format" and value and not value.startswith("["):
+        return f"{key}=[{value}]"
+    return "debug=true" if argument == "--debug" else argument
+
+
 def _leave(status: int) -> NoReturn:
     """Exit, with a word where what was printed reached nobody."""
     interrupt.ignore()
@@ -249,7 +263,7 @@ def conclude() -> int:
     session = followed()
     if session.folder is None:
         return 0
-    from runner.report import publish
+    from runner.report.publish import publish
     from runner.sweep import ledger
 
     if not (session.folder / ledger.NAME).exists():
@@ -257,7 +271,7 @@ def conclude() -> int:
             f"{session.folder}: has been removed while points were recorded in it. {session.rest()}"
         )
     try:
-        return publish(session.folder, session.fail_on, quiet=session.quiet)
+        return publish(session.folder, session.fail_on, also=session.formats, quiet=session.quiet)
     except OSError as error:
         raise UserError(
             f"{error.filename or session.folder}: {error.strerror}: the report could not be written. The "

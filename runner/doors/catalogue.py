@@ -5,11 +5,11 @@ from dataclasses import fields
 from typing import Any
 
 from runner.case.resolve import resolve
-from runner.compare import Verdict
 from runner.doors.recorded import bad_input, clocked, recorded
 from runner.doors.result import Result
 from runner.errors import BadInput, unknown
 from runner.settings import Check, Config, Inputs
+from runner.verdicts import Verdict
 
 
 def run(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from runner.compare import Verdict
 from runner.record import Cells
 from runner.report import csv
 from runner.report.row import numeric, rows
 from runner.report.summary import fails
 from runner.report.table import counted, print_rows
+from runner.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ class Result:
         return [row for row in self.rows if fails(row, self.fail_on)]
 
     def __bool__(self) -> bool:
-        judged = any(row["verdict"] for row in self.rows)
+        judged = any(row["status"] == "completed" for row in self.rows)
         return judged and not self.failing and all(said == "passed" for said in self.beside.values())
 
     def to_frame(self) -> "pd.DataFrame":
@@ -74,7 +74,7 @@ class Result:
         print_rows(self.rows, out)
         counts: dict[str, int] = {}
         for row in self.rows:
-            outcome = row["verdict"] or row["status"]
+            outcome = row["verdict"]
             counts[outcome] = counts.get(outcome, 0) + 1
         out.print(f"checked: {self.rows[0]['check'] if self.rows else 'nothing'}; ", counted(counts), sep="")
         for line in self._lines():

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from runner.compare import Verdict, worst
 from runner.diagnose import Statement, say, summarise
 from runner.judge import rank
 from runner.judge.judgement import Checked, Judgement, Outcome
+from runner.verdicts import Verdict, worst
 
 MOST_SAID = 2  # checks whose first finding is told in a diagnosis
 MOST_KEPT = 3  # findings of a check that are kept

@@ -4,15 +4,13 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
-from runner.compare import Errors, Verdict
+from runner.compare import Errors
 from runner.diagnose import Statement
 from runner.formula.edge import Shape
 from runner.formula.kind import KindName
-
-Status = Literal["completed", "failed", "unsupported", "crashed", "timeout"]
-"""What became of a gradient; `unsupported` where PyTorch has no kernel for its dtype."""
+from runner.verdicts import Status, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

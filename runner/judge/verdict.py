@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from runner import compare
-from runner.compare import Mismatch, Verdict
+from runner.compare import Mismatch
 from runner.diagnose import Statement, diagnose, say
 from runner.formula.formula import Formula
 from runner.formula.kind import GRADIENT
@@ -19,6 +19,7 @@ from runner.judge.judgement import Judgement
 from runner.judge.loss import loss
 from runner.judge.noise import widened
 from runner.judge.references import References
+from runner.verdicts import Verdict
 
 MOST_EXPLAINED = 2**20  # elements
 

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.compare import VERDICTS
-from runner.report import publish
+from runner.report.publish import publish
 from runner.report.table import console
 from runner.sweep import ledger
+from runner.verdicts import VERDICTS
 
 USAGE = "usage: handgrad report FOLDER [fail_on=VERDICT], where FOLDER has a ledger.jsonl"
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     if not Path(folder, ledger.NAME).is_file() or fail_on not in VERDICTS or len(rest) > 1:
         console().print(USAGE, markup=False)
         return 2
-    return publish(Path(folder), fail_on)
+    return publish(Path(folder), fail_on, ran_here=False)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from runner.compare import RIGHT
 from runner.diagnose import sentence
 from runner.errors import printable
-from runner.record import COLUMNS, spelled
+from runner.record import COLUMNS, SCHEMA_VERSION, spelled
+from runner.verdicts import RIGHT
 
 Data = Mapping[str, Any]
 Row = dict[str, Any]
 
-EMPTY: Row = {column.name: "" if column.type is str else None for column in COLUMNS}
+EMPTY: Row = {column.name: "" if column.type in (str, datetime) else None for column in COLUMNS}
 ERRORS = {
     "max_abs": "truth_error",
     "in_u": "error_u",
@@ -29,19 +30,21 @@ AS_THEY_ARE = (
     "bound",
 )  # fmt: skip
 TEXTS = tuple(column.name for column in COLUMNS if column.type is str)
+OWN = ("derivation", "wrt", "judged_in", "failed_checks", "notes", "diagnosis", "error")
+"""Texts that differ from row to row of a point, and are not handgrad's own."""
 LONGEST_CELL = 4000
 FLOATS = tuple(column.name for column in COLUMNS if column.type is float)
 
 
 def rows(record: Data) -> list[Row]:
     """Return a row for each judgement of a finished record; figures that were left as text stay text."""
-    shared = _shared(record)
-    return [_shown(_row(shared, judgement)) for judgement in record.get("judgements", ())]
+    shared = _shown(_shared(record), TEXTS)
+    return [_shown(_row(shared, judgement), OWN) for judgement in record.get("judgements", ())]
 
 
-def _shown(cells: Row) -> Row:
+def _shown(cells: Row, texts: Iterable[str]) -> Row:
     """Escape in place what a terminal or a file would not show as it is, and cut what fills a screen."""
-    for name in TEXTS:
+    for name in texts:
         text = cells[name]
         if text and (len(text) > LONGEST_CELL or not text.isprintable()):
             cells[name] = printable(text, LONGEST_CELL)
@@ -53,6 +56,7 @@ def _shared(record: Data) -> Row:
     settings = record.get("settings", {})
     return {
         **EMPTY,
+        "execution": "eager",  # the only one before version 3
         **settings,
         "shape": spelled(settings.get("shape", {})),
         "params": spelled(settings.get("params", {})),
@@ -61,6 +65,7 @@ def _shared(record: Data) -> Row:
         "started_at": record.get("started_at", ""),
         **record.get("provenance", {}),
         "status": "completed",
+        "schema_version": SCHEMA_VERSION,
     }
 
 
@@ -69,6 +74,7 @@ def _row(shared: Row, judgement: Data) -> Row:
     for name in AS_THEY_ARE:
         if name in judgement:
             cells[name] = judgement[name]
+    cells["verdict"] = cells["verdict"] or cells["status"]
     if (size := judgement.get("size")) is not None:
         cells["gradient_shape"] = "x".join(map(str, size)) or "scalar"
         cells["elements"] = math.prod(size)
@@ -86,8 +92,11 @@ def _errors(cells: Row, errors: Data) -> None:
     for name, column in ERRORS.items():
         cells[column] = errors[name]
     cells["worst_index"] = f"[{','.join(map(str, errors['worst_index']))}]"
+    error = float(errors["max_abs"])
+    if cells["bound"] is not None:
+        cells["error_over_bound"] = _three_digits(over(error, float(cells["bound"])))
     if of_autograd := float(cells["autograd_truth_error"]):
-        cells["error_ratio"] = float(errors["max_abs"]) / of_autograd
+        cells["error_ratio"] = error / of_autograd
 
 
 def _times(cells: Row, times: Data) -> None:
@@ -97,6 +106,19 @@ def _times(cells: Row, times: Data) -> None:
     for name, value in times.items():
         if name in cells and (is_right or not name.startswith("speedup")):
             cells[name] = value
+    if is_right and "speedup" not in times:  # as before version 3
+        cells["speedup"] = _three_digits(float(times["autograd_ms"]) / float(times["manual_ms"]))
+
+
+def over(error: float, bound: float) -> float:
+    """Return error / bound; NaN stays NaN, and where nothing is excused any error is infinitely large."""
+    if bound:
+        return error / bound
+    return error if error != error else (math.inf if error else 0.0)
+
+
+def _three_digits(value: float) -> float:
+    return float(f"{value:.3g}")
 
 
 def _sentences(statements: Iterable[Data]) -> str:

@@ -1,13 +1,13 @@
 """What a report comes to: counts, the worst error, the first of what failed, and the exit status."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from runner.compare import VERDICTS, Verdict
 from runner.record import Cells
+from runner.report.groups import Groups, nan_last
 from runner.report.row import numeric
+from runner.verdicts import OUTCOMES, Verdict
 
 MOST_FIRST = 60  # rows that are kept for printing
 MOST_FAILURES = 5
@@ -20,6 +20,7 @@ class Summary:
         self.fail_on = fail_on
         self.rows = 0
         self.counts: Counter[str] = Counter()
+        self.groups = Groups()
         self._first: list[Cells] = []
         self._worst: Cells | None = None
         self.failing_points = 0
@@ -29,7 +30,8 @@ class Summary:
     def add(self, record: Mapping[str, Any], rows: Sequence[Cells]) -> None:
         """Count the rows of one point."""
         self.rows += len(rows)
-        self.counts.update(row["verdict"] or row["status"] for row in rows)
+        self.counts.update(row["verdict"] for row in rows)
+        self.groups.add(rows)
         self._first += rows[: max(0, MOST_FIRST + 1 - len(self._first))]
         self._worst = worst_error(filter(None, (self._worst, *rows)))
         self._bad_input |= bool(record.get("bad_input"))
@@ -56,17 +58,12 @@ class Summary:
 
 def fails(row: Cells, fail_on: Verdict) -> bool:
     """Tell whether a row makes the exit status 1."""
-    if row["status"] != "completed":
-        return bool(row["status"] != "unsupported")  # nothing that PyTorch cannot do is the gradient's fault
-    return VERDICTS.index(row["verdict"]) >= VERDICTS.index(fail_on)
+    if row["verdict"] == "unsupported":
+        return False  # nothing that PyTorch cannot do is the gradient's fault
+    return OUTCOMES.index(row["verdict"]) >= OUTCOMES.index(fail_on)
 
 
 def worst_error(rows: Iterable[Cells]) -> Cells | None:
-    """Return the row of the largest error, where NaN is larger than any number."""
-    measured = [row for row in rows if row["max_abs_error"] is not None]
-
-    def size(row: Cells) -> tuple[bool, float]:
-        error = float(row["max_abs_error"])
-        return math.isnan(error), error
-
-    return max(measured, key=size, default=None)
+    """Return the row whose error is furthest beyond its bound, where NaN is larger than any number."""
+    measured = [row for row in rows if row["error_over_bound"] is not None]
+    return max(measured, key=lambda row: nan_last(row["error_over_bound"]), default=None)

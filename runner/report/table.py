@@ -1,7 +1,7 @@
 """The tables in the terminal."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runner.compare import VERDICTS
 from runner.record import Cells
 from runner.report.summary import MOST_FIRST, Summary
 from runner.sweep.job import command
+from runner.verdicts import VERDICTS
 
 MOST_ROWS = MOST_FIRST  # a longer sweep is read in the CSV
 
@@ -95,15 +95,16 @@ def print_rows(rows: Sequence[Cells], out: Console, *, explained: Sequence[Cells
             out.print(Text(f"{where}: {explanation}"), soft_wrap=True)
 
 
-def print_summary(summary: Summary, report: Path, out: Console) -> None:
+def print_summary(summary: Summary, reports: Iterable[Path], out: Console) -> None:
     """Print counts by verdict, the worst error, and where the CSV is."""
     out.print(f"{_number_of(summary.rows, 'row')}: ", counted(summary.counts) or "none", sep="")
     if (worst := summary.worst) is not None:
         out.print(
-            f"worst max abs error: {worst['max_abs_error']:.3g} ({worst['experiment']} {worst['derivation']} "
-            f"{worst['wrt']}, {worst['shape']}, {worst['dtype']}, seed {worst['seed']})"
+            f"worst error over bound: {worst['error_over_bound']:.3g} ({worst['experiment']} "
+            f"{worst['derivation']} {worst['wrt']}, {worst['shape']}, {worst['dtype']}, seed {worst['seed']})"
         )
-    out.print(f"report: {report}", soft_wrap=True)
+    for report in reports:
+        out.print(f"report: {report}", soft_wrap=True)
 
 
 def print_odd_lines(count: int, ledger: Path, out: Console) -> None:
@@ -149,7 +150,7 @@ def _identity(row: Cells) -> tuple[str, ...]:
 
 
 def _outcome(row: Cells) -> str:
-    return str(row["verdict"] or row["status"])
+    return str(row["verdict"])
 
 
 def _verdict(row: Cells) -> Text:

@@ -20,10 +20,10 @@ from runner.errors import Interrupted, TimedOut, reason, too_long
 from runner.experiment import run
 from runner.formula import plugins
 from runner.interrupt import swallowable
-from runner.judge.judgement import Status
 from runner.process import BY_COMPILING, BY_IMPORTS, OF_PROCESS, Functions, kept
 from runner.sweep.descendants import Descendants
 from runner.sweep.job import Result, identified, lost, packed
+from runner.verdicts import Status
 
 PART_OF_FREE_MEMORY = 0.7  # others need some too
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
@@ -17,14 +17,15 @@ from runner.case.spec import Spec
 from runner.environment import commit, environment
 from runner.formula import lookup
 from runner.formula.source import judge_fingerprint
-from runner.judge.judgement import Judgement, Status
+from runner.judge.judgement import Judgement
 from runner.names import COMMAND
 from runner.record import COLUMNS
+from runner.verdicts import STATUSES, Status
 
 Result = Mapping[str, Any]
 """What became of a point, as JSON can hold it: status, seconds, provenance, judgements."""
 
-OF_THE_SWEEP = re.compile(r"^(workers|cluster|threads|quiet|sweep\.\w+|limits(\.\w+)?)=")
+OF_THE_SWEEP = re.compile(r"^(workers|cluster|threads|quiet|dry_run|report\.\w+|sweep\.\w+|limits(\.\w+)?)=")
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def answer(job: Job, result: Result) -> Result:
 
 
 def _worst(judgements: Iterable[Judgement]) -> Status:
-    return max((one.status for one in judgements), key=get_args(Status).index, default="completed")
+    return max((one.status for one in judgements), key=STATUSES.index, default="completed")
 
 
 def _provenance(spec: Spec) -> dict[str, Any]:

@@ -13,21 +13,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, get_args
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from runner.errors import StoppedError, UserError
-from runner.judge.judgement import Status
 from runner.record import SCHEMA_VERSION
+from runner.verdicts import STATUSES
 
 NAME = "ledger.jsonl"
 LOCK = "ledger.lock"
 HEAD = re.compile(rb'\{"event":"(\w+)","key":"(k[0-9a-f]{16})","point":"(p[0-9a-f]{16})","index":(\d+),')
 AS_WRITTEN = json.JSONDecoder(parse_float=str).decode
 """Reads a line and leaves its figures text: a report copies them, at half the cost."""
-FINISHED: tuple[str, ...] = get_args(Status)
+FINISHED: tuple[str, ...] = STATUSES
 MARKS = ("ledger", "sweep", "fresh")
+READABLE = (2, SCHEMA_VERSION)
+"""The versions that a report can be made of: the second has fewer figures, whose cells stay empty."""
 IDENTITY = re.compile(r"[kp][0-9a-f]{16}")
 
 
@@ -107,10 +109,11 @@ def append(folder: Path, record: Mapping[str, Any]) -> None:
 def checked(folder: Path) -> Path:
     """Return the path of a folder's ledger; raises UserError for one of another version."""
     path = folder / NAME
-    if path.exists() and (version := _version(path)) != SCHEMA_VERSION:
+    if path.exists() and (version := _version(path)) not in READABLE:
+        known = " and ".join(map(str, READABLE))
         raise UserError(
-            f"{path}: a ledger of version {version}, which this handgrad does not read; it reads version "
-            f"{SCHEMA_VERSION}. Its report.csv stays as it is; run the sweep in another folder"
+            f"{path}: a ledger of version {version}, which this handgrad does not read; it reads versions "
+            f"{known}. Its report.csv stays as it is; run the sweep in another folder"
         )
     return path
 

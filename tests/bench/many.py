@@ -7,13 +7,13 @@ from typing import Any
 
 import psutil
 
-from runner import experiment, report
+from runner import experiment
 from runner.case.spec import Spec
 from runner.command import app
-from runner.compare import Verdict
 from runner.judge.judgement import Judgement
-from runner.report import csv
+from runner.report import csv, publish
 from runner.sweep import attempt
+from runner.verdicts import Verdict
 
 SEEN: dict[str, Any] = {
     "points": 0,
@@ -23,7 +23,7 @@ SEEN: dict[str, Any] = {
     "ended": 0.0,
     "csv_s": 0.0,
 }
-PUBLISH = report.publish
+PUBLISH = publish.publish
 
 
 def canned(spec: Spec) -> list[Judgement]:
@@ -39,10 +39,10 @@ def canned(spec: Spec) -> list[Judgement]:
     return judgements
 
 
-def timed(folder: Path, fail_on: Verdict, *, quiet: bool = False) -> int:
+def timed(folder: Path, fail_on: Verdict, **options: Any) -> int:
     """Make the report, and note how long it takes, from the ledger to the last table."""
     began = time.perf_counter()
-    status = PUBLISH(folder, fail_on, quiet=quiet)
+    status = PUBLISH(folder, fail_on, **options)
     SEEN["csv_s"] = time.perf_counter() - began
     return status
 
@@ -55,7 +55,7 @@ def main() -> None:
     """Run the sweep in this process."""
     points, folder = sys.argv[1:]
     vars(attempt)["run"] = canned
-    report.publish = timed
+    publish.publish = timed
     sys.argv = [
         "runner", "-m", "experiment=linear_mse", "timing=off", "check.level=off", f"seed=range({points})",
         f"hydra.sweep.dir={folder}",

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from runner import checks
 from runner.case.resolve import resolve
-from runner.compare import RIGHT
 from runner.diagnose import Statement, diagnose
 from runner.settings import LEVELS, Check, Config
+from runner.verdicts import RIGHT
 from tests.by_hand import Lying
 from tests.conftest import Plant
 from tests.registry import EXPERIMENTS, assert_right, rows, specification

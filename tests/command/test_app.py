@@ -29,7 +29,7 @@ def test_single_run_writes_its_report(run: Run) -> None:
     assert all(row["manual_iqr_ms"] >= 0 and row["speedup"] > 0 for row in outcome.rows)
     (folder,) = outcome.folders
     assert {path.name for path in folder.iterdir()} == {
-        ".hydra", "report.csv", "environment.json", "ledger.jsonl", "ledger.lock",
+        ".hydra", "report.csv", "summary.csv", "environment.json", "ledger.jsonl", "ledger.lock",
     }  # fmt: skip
     assert list(outcome.report.columns) == [column.name for column in COLUMNS]
     assert (
@@ -161,8 +161,8 @@ def test_a_bad_point_is_refused_before_any_runs(run: Run, point: str) -> None:
 
 def test_a_bad_point_of_a_sweep_by_hydra_has_its_row(run: Run) -> None:
     outcome = run("-m", "hydra/sweeper=basic", "experiment=mse", "shape.n=1,0,3", QUIET)
-    assert [row["status"] for row in outcome.rows] == ["completed"] * 2 + ["failed"] + ["completed"] * 2
-    assert outcome.rows[2]["error"] == "mse: shape.n=0: must be an integer >= 1"
+    assert [row["status"] for row in outcome.rows] == ["failed"] + ["completed"] * 4
+    assert outcome.rows[0]["error"] == "mse: shape.n=0: must be an integer >= 1"
     assert outcome.status == 2
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from runner.checks import checks
-from runner.compare import VERDICTS, Verdict
 from runner.diagnose import Statement, say
 from runner.judge.findings import FURTHER, MOST_KEPT, MOST_SAID, WEAK, weighed
 from runner.judge.judgement import Checked, Judgement, Outcome
 from runner.judge.rank import CAUSES, CHECKS
+from runner.verdicts import VERDICTS, Verdict
 
 BROKEN, OTHER = say("changed_by_call", name="x"), say("upstream_ignored", wrt="x")
 UNEXPLAINED = say(

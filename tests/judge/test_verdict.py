@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from runner.case.case import Case
-from runner.compare import VERDICTS
 from runner.formula.kind import GRADIENT, JACOBIAN
 from runner.judge import verdict as verdicts
 from runner.judge.answer import answer
@@ -16,6 +15,7 @@ from runner.judge.judgement import Judgement
 from runner.judge.references import References
 from runner.judge.verdict import judge
 from runner.settings import Level
+from runner.verdicts import VERDICTS
 from tests.by_hand import Function, Gradients, at, cube, formula_of, lying, of_twice, product, twice
 
 NAN, INF = math.nan, math.inf

@@ -13,25 +13,14 @@ from rich.console import Console
 from runner.compare import Errors
 from runner.diagnose import say
 from runner.judge.judgement import Judgement, Times
-from runner.record import COLUMNS, spelled
-from runner.report import csv, table
-from runner.report.row import EMPTY, numeric, rows
+from runner.record import spelled
+from runner.report import table
+from runner.report.row import EMPTY, numeric, over, rows
 from runner.report.summary import Summary, worst_error
 from runner.sweep import ledger
 from runner.sweep.job import Job, finished, packed
 from tests.registry import specification
-
-
-def cells(**filled: Any) -> dict[str, Any]:
-    return {**EMPTY, "status": "completed", **filled}
-
-
-ROWS = [
-    cells(experiment="a", verdict="exact", max_abs_error=0.0, seed=3, key="1", dtype="float32"),
-    cells(experiment="b", status="failed", error='a comma, a "quote"\nand a line', git_dirty=True),
-    cells(experiment="c", verdict="wrong", max_abs_error=math.nan, nonfinite=2, worst_index="[0,1]", key="2"),
-    cells(experiment="d", verdict="wrong", max_abs_error=math.inf, key="3"),
-]
+from tests.report.made import ROWS
 
 ERRORS = Errors(2.0, math.nan, 0.5, math.inf, -0.0, 1e-300, 1, (2, 3), -0.0, math.nan)
 TIMES = Times(
@@ -72,7 +61,11 @@ def test_judgements_survive_the_ledger_and_become_rows(tmp_path: Path, read: Any
     assert matrix["notes"] == "no float64: decided in bfloat16"
     assert matrix["diagnosis"] == "precision: for large: 2 elements are not finite, where the truth is"
     assert matrix["failed_checks"] == "precision"
-    assert (failed["status"], failed["verdict"], failed["error"]) == ("failed", "", JUDGEMENTS[-1].error)
+    assert (failed["status"], failed["verdict"], failed["error"]) == (
+        "failed",
+        "failed",
+        JUDGEMENTS[-1].error,
+    )
     assert (scalar["point"], scalar["key"]) == (spec.point, spec.key)
     assert record["event"] == "failed", "a point is what its worst judgement is"
 
@@ -84,31 +77,11 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     assert [record["n"] for record in ledger.read(tmp_path) if "n" in record] == [1]
 
 
-def test_the_csv_keeps_order_types_and_values(tmp_path: Path) -> None:
-    read = csv.read(csv.write(tmp_path, ROWS))
-    assert list(read.columns) == [column.name for column in COLUMNS]
-    assert read["experiment"].tolist() == ["a", "b", "c", "d"]
-    assert read["seed"].tolist()[0] == 3
-    assert read["error"].tolist()[1] == ROWS[1]["error"]
-    assert read["max_abs_error"].tolist()[0] == 0.0
-    assert math.isinf(read["max_abs_error"].tolist()[3])
-    text = (tmp_path / csv.NAME).read_text()
-    assert ",nan," in text, "a NaN that was measured is not an empty cell"
-    assert [path.name for path in tmp_path.iterdir()] == [csv.NAME]
-
-
-def test_the_first_columns_are_what_a_reviewer_wants() -> None:
-    names = [column.name for column in COLUMNS]
-    assert names[:4] == ["experiment", "formula", "derivation", "wrt"]
-    assert (
-        names.index("verdict") < names.index("max_abs_error") < names.index("manual_ms") < names.index("key")
-    )
-
-
-def test_the_largest_error_is_nan_before_infinity_before_numbers() -> None:
+def test_the_worst_error_over_bound_is_nan_before_infinity_before_numbers() -> None:
     worst = worst_error(ROWS)
     assert worst is not None
     assert worst["experiment"] == "c"
+    assert worst_error([row for row in ROWS if row["error_over_bound"] is None]) is None
 
 
 @pytest.mark.parametrize("shown", [ROWS, ROWS[:1], []])
@@ -117,11 +90,19 @@ def test_the_table_prints_every_row_and_what_went_wrong(shown: list[Any]) -> Non
     table.print_rows(shown, out)
     summary = Summary("suspect_reference")
     summary.add({}, shown)
-    table.print_summary(summary, Path("report.csv"), out)
+    table.print_summary(summary, [Path("report.csv")], out)
     text = out.file.getvalue()  # type: ignore[attr-defined]
     assert all(row["experiment"] in text for row in shown)
     assert f"{len(shown)} row{'' if len(shown) == 1 else 's'}: " in text
     assert ("a comma" in text) == (len(shown) > 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "bound", "ratio"), [(1.0, 4.0, 0.25), (0.0, 0.0, 0.0), (1e-9, 0.0, math.inf)]
+)
+def test_an_error_is_held_to_its_bound(error: float, bound: float, ratio: float) -> None:
+    assert over(error, bound) == ratio
+    assert math.isnan(over(math.nan, bound))
 
 
 def test_settings_are_spelled_as_they_are_typed() -> None:

@@ -76,6 +76,19 @@ def test_a_ledger_of_another_version_is_named_and_left_alone(run: Run, tmp_path:
         assert path.read_text() == line + "\n"
 
 
+def test_a_ledger_of_the_version_before_makes_the_same_report(run: Run, tmp_path: Path) -> None:
+    run(*SWEEP, "hydra.sweep.dir=sweep")
+    before = csv.read(tmp_path / "sweep" / csv.NAME)
+    path = tmp_path / "sweep" / ledger.NAME
+    old = path.read_text().replace('{"event":"ledger","version":3}', '{"event":"ledger","version":2}')
+    assert '"version":2}' in old
+    path.write_text(old.replace('"execution":"eager",', ""))
+    run(*SWEEP, "hydra.sweep.dir=sweep")
+    after = csv.read(tmp_path / "sweep" / csv.NAME)
+    assert (after["execution"] == "eager").all()
+    assert after["verdict"].tolist() == before["verdict"].tolist()
+
+
 def test_a_second_sweep_on_a_folder_is_refused_with_the_first(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     folder.mkdir()
@@ -116,7 +129,7 @@ def test_a_full_disk_is_said_and_the_sweep_resumes(run: Run, tmp_path: Path, wor
     assert f"40 points: {len(done)} found in the ledger, {len(done)} skipped" in run(*command).out
     assert len(csv.read(tmp_path / "sweep" / csv.NAME)) == 80
     assert sorted(path.suffix for path in (tmp_path / "sweep").iterdir()) == [
-        ".csv", ".json", ".jsonl", ".lock", ".yaml",
+        ".csv", ".csv", ".json", ".jsonl", ".lock", ".yaml",
     ]  # fmt: skip
 
 

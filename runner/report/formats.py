@@ -1,0 +1,36 @@
+"""What is written of a report beside report.csv and summary.csv: a row for each format of `report.format`."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import UserError, unknown
+from runner.report import parquet
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file that is made of a folder which has its report.csv."""
+
+    check: Callable[[], None]
+    write: Callable[[Path], Path]
+
+
+BESIDE_CSV = {"parquet": Format(parquet.check, parquet.write)}
+KNOWN = ("csv", *BESIDE_CSV)
+
+
+def chosen(names: Iterable[str]) -> list[str]:
+    """Return the formats that were asked for; raises UserError for one that cannot be written."""
+    wanted = [*dict.fromkeys(names)]
+    for name in wanted:
+        if name not in KNOWN:
+            raise UserError(unknown("report.format", name, KNOWN))
+        if name in BESIDE_CSV:
+            BESIDE_CSV[name].check()
+    return wanted
+
+
+def write(folder: Path, names: Collection[str]) -> list[Path]:
+    """Write each of the chosen formats; return what was made, report.csv apart."""
+    return [BESIDE_CSV[name].write(folder) for name in names if name in BESIDE_CSV]
