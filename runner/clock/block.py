@@ -1,12 +1,14 @@
 """One block: a number of calls of a task, and the seconds that one of them took."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.benchmark import Timer
 
 from runner.settings import Timing
+
+if TYPE_CHECKING:
+    from torch.utils.benchmark import Timer
 
 Task = Callable[[], Any]
 Block = Callable[[int], float]
@@ -40,7 +42,9 @@ def _cold(task: Task) -> Block:
     return lambda calls: sum(timer.timeit(1).raw_times[0] for _ in range(calls)) / calls
 
 
-def _timer(task: Task, setup: str = "pass", **names: Any) -> Timer:
+def _timer(task: Task, setup: str = "pass", **names: Any) -> "Timer":
+    from torch.utils.benchmark import Timer  # a tenth of a second, which a run without a clock need not wait
+
     return Timer("task()", setup, globals={"task": task, **names}, num_threads=torch.get_num_threads())
 
 

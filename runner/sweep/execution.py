@@ -5,7 +5,6 @@ from importlib.util import find_spec
 
 from runner.errors import UserError
 from runner.sweep.job import Job, Result
-from runner.sweep.machine import cores
 
 MOST = 4096  # workers, or threads of each: more than any machine has, fewer than any system refuses
 LONGEST_S = 1e8  # three years; timers take no more than the system's integers
@@ -47,5 +46,11 @@ class Execution:
         ):
             if value is not None and not 0 < value <= most:
                 raise UserError(f"{name}={value}: must be > 0 and at most {most:g}, or null")
-        if self.threads and not self.cluster and self.threads > cores():
-            raise UserError(f"threads={self.threads}: this machine lets the process use {cores()} cores")
+        if self.threads and not self.cluster:
+            self._check_threads(self.threads)
+
+    def _check_threads(self, threads: int) -> None:
+        from runner.sweep.machine import cores  # needs psutil, for which a single run need not wait
+
+        if threads > cores():
+            raise UserError(f"threads={threads}: this machine lets the process use {cores()} cores")

@@ -60,7 +60,7 @@ def _cost_of_quick() -> tuple[float, float]:
     """Return the median and the most of what the clock adds to a point, in milliseconds."""
     added = []
     for name in EXPERIMENTS:
-        spec = specification(name, check="off")
+        spec = dataclasses.replace(specification(name), check="off")
         spec = dataclasses.replace(spec, derivations=spec.derivations[:1])
         timed = dataclasses.replace(spec, timing=Timing("quick"))
         case = case_of(spec)
