@@ -49,8 +49,9 @@ def measure() -> pd.DataFrame:
 
 
 def _sides(factor: float, elements: int) -> tuple[float, str]:
-    x, more = torch.rand(elements), torch.rand(round(elements * factor))
-    tasks: dict[str, Callable[[], Any]] = {"a": lambda: x.exp(), "b": lambda: more.exp()}
+    x = torch.rand(round(elements * factor))
+    less = x[:elements]
+    tasks: dict[str, Callable[[], Any]] = {"a": lambda: less.exp(), "b": lambda: x.exp()}
     blocks, _ = interleaved(tasks, PRECISE, CPU)
     ratio = statistics.median(b / a for a, b in zip(blocks["a"], blocks["b"], strict=True))
     return ratio, change(blocks["a"], blocks["b"]).answer
