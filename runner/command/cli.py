@@ -49,6 +49,13 @@ def new(arguments: Sequence[str]) -> int:
     return command.main(arguments)
 
 
+def compare(arguments: Sequence[str]) -> int:
+    """Compare two reports."""
+    from runner.command import compare as command
+
+    return command.main(arguments)
+
+
 def machine(arguments: Sequence[str]) -> int:
     """Show what the machine can do at most."""
     from runner.command import machine as command
@@ -61,6 +68,7 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "judge": (judge, "judge a backward that stands in a file: FILE.py::NAME"),
     "new": (new, "write the page of a formula to start from, a YAML and a test"),
     "report": (report, "make the CSV of a folder from its ledger"),
+    "compare": (compare, "say what changed between two reports, with an exit status"),
     "machine": (machine, "show what this machine can do at most, which floor_ms is made of"),
     "selftest": (selftest, "plant mistakes into every derivation and count what is caught"),
 }

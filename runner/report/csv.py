@@ -57,6 +57,11 @@ def neutral(row: Cells, texts: Iterable[int]) -> list[object]:
     return cells
 
 
+def plain(cell: str) -> str | None:
+    """Return what a cell held before it was made harmless; None where it is empty."""
+    return (cell[1:] if cell[:1] == "'" and cell[1:2] in RUN_BY_SPREADSHEETS else cell) or None
+
+
 def places_of_texts(columns: Iterable[Column]) -> tuple[int, ...]:
     """Return the places of the columns that hold text."""
     return tuple(place for place, column in enumerate(columns) if column.type is str)
@@ -92,7 +97,7 @@ def _read(path: Path, columns: tuple[Column, ...], at_a_time: int | None) -> Ite
     known = {column.name: column for column in columns}
     missing = {column.name: ["", "nan"] for column in columns if column.type is not str}
     figures = {column.name: _dtype(column) for column in columns if column.type in (int, float, bool)}
-    types = {name: figures.get(name, "string") for name in _header(path, known)}
+    types = {name: figures.get(name, "string") for name in header(path)}
     options: dict[str, Any] = {"dtype": types, "keep_default_na": False, "na_values": missing}
     if pd.__version__ < "3":  # from then on figures are always read to the last bit
         options["float_precision"] = "round_trip"
@@ -101,16 +106,16 @@ def _read(path: Path, columns: tuple[Column, ...], at_a_time: int | None) -> Ite
             yield _completed(part, known)
 
 
-def _header(path: Path, known: Iterable[str]) -> list[str]:
+def header(path: Path) -> list[str]:
     """Return the columns of a file. Raises BadInput where it is no report."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header = next(csv.reader(file), [])
+        with path.open(**TEXT) as file:
+            names = next(csv.reader(file), [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path}: {getattr(error, 'strerror', None) or 'is no report of handgrad'}") from error
-    if not {"derivation", "verdict"} <= {*header} & {*known}:
+    if not {"derivation", "verdict"} <= {*names}:
         raise BadInput(f"{path}: is no report of handgrad: it has no columns `derivation` and `verdict`")
-    return header
+    return names
 
 
 def _completed(table: "pd.DataFrame", known: dict[str, Column]) -> "pd.DataFrame":
