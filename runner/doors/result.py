@@ -9,9 +9,12 @@ from rich.console import Console
 
 from runner.record import Cells
 from runner.report import csv
+from runner.report.causes import Causes
+from runner.report.closing import print_remarks
 from runner.report.row import numeric, rows
+from runner.report.signs import counted
 from runner.report.summary import fails
-from runner.report.table import counted, print_rows
+from runner.report.table import point_columns, print_rows
 from runner.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -72,6 +75,9 @@ class Result:
     def __str__(self) -> str:
         out = Console(file=io.StringIO(), width=WIDTH, markup=False, highlight=False, emoji=False)
         print_rows(self.rows, out)
+        causes = Causes()
+        causes.add({}, self.rows, ())
+        print_remarks(causes.remarks(), out, point_columns(self.rows))
         counts: dict[str, int] = {}
         for row in self.rows:
             outcome = row["verdict"]

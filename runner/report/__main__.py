@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.report.publish import publish
-from runner.report.table import console
+from runner.report.signs import console
 from runner.sweep import ledger
 from runner.verdicts import VERDICTS
 

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from runner.report.table import console, counted
+from runner.report.signs import console, counted
 from runner.sweep.ledger import FINISHED
 from runner.sweep.plan import Plan
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from runner.environment import environment
 from runner.record import Cells
-from runner.report import csv, formats, groups, table
+from runner.report import closing, csv, formats, groups
 from runner.report.gather import Gathered
+from runner.report.signs import console
 from runner.report.summary import Summary
 from runner.verdicts import Verdict
 
@@ -33,16 +34,11 @@ def publish(
     made = formats.write(folder, also)
     if ran_here or not (folder / ENVIRONMENT).exists():
         (folder / ENVIRONMENT).write_text(json.dumps(environment(), indent=2) + "\n")
-    out = table.console()
-    listed = summary.failures if gathered.is_sweep or quiet else []
-    if not quiet:
-        if 0 < summary.rows <= table.MOST_ROWS:
-            table.print_rows(summary.first, out, explained=[row for row, _ in listed])
-        table.print_summary(summary, [path, *made], out)
-    if listed:
-        table.print_failures(summary, gathered.config_dir, out)
+    out = console()
+    sweep = closing.Sweep(gathered.is_sweep, gathered.config_dir, quiet)
+    closing.print_report(summary, [path, *made], sweep, out)
     if gathered.odd_lines:
-        table.print_odd_lines(gathered.odd_lines, gathered.path, out)
+        closing.print_odd_lines(gathered.odd_lines, gathered.path, out)
     return summary.exit_status
 
 

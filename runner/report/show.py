@@ -22,7 +22,7 @@ from runner.formula import lookup
 from runner.formula.derivation import Derivation
 from runner.judge import manual, reference
 from runner.record import spelled
-from runner.report.table import console
+from runner.report.signs import console
 
 INDENT = 2
 GAP = 2

@@ -1,16 +1,16 @@
-"""What a report comes to: counts, the worst error, the first of what failed, and the exit status."""
+"""What a report comes to: counts, the worst error, what failed and of what, and the exit status."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.record import Cells
+from runner.report.causes import Causes
 from runner.report.groups import Groups, nan_last
 from runner.report.row import numeric
 from runner.verdicts import OUTCOMES, Verdict
 
 MOST_FIRST = 60  # rows that are kept for printing
-MOST_FAILURES = 5
 
 
 class Summary:
@@ -21,24 +21,22 @@ class Summary:
         self.rows = 0
         self.counts: Counter[str] = Counter()
         self.groups = Groups()
+        self.causes = Causes()
         self._first: list[Cells] = []
         self._worst: Cells | None = None
-        self.failing_points = 0
-        self.failures: list[tuple[Cells, Sequence[str]]] = []
-        self._bad_input = False
+        self._fails = self._bad_input = False
 
     def add(self, record: Mapping[str, Any], rows: Sequence[Cells]) -> None:
         """Count the rows of one point."""
         self.rows += len(rows)
-        self.counts.update(row["verdict"] for row in rows)
+        self.counts.update([row["verdict"] for row in rows])
         self.groups.add(rows)
         self._first += rows[: max(0, MOST_FIRST + 1 - len(self._first))]
         self._worst = worst_error(filter(None, (self._worst, *rows)))
         self._bad_input |= bool(record.get("bad_input"))
         failing = [row for row in rows if fails(row, self.fail_on)]
-        self.failing_points += bool(failing)
-        if failing and len(self.failures) < MOST_FAILURES:
-            self.failures.append((numeric(failing[0]), record.get("overrides", ())))
+        self._fails |= bool(failing)
+        self.causes.add(record, rows, failing)
 
     @property
     def first(self) -> list[Cells]:
@@ -47,13 +45,13 @@ class Summary:
 
     @property
     def worst(self) -> Cells | None:
-        """The row of the largest error."""
+        """The row that is furthest beyond its bound."""
         return numeric(self._worst) if self._worst else None
 
     @property
     def exit_status(self) -> int:
         """0, 1 where a row fails, 2 where a point was bad input."""
-        return 2 if self._bad_input else int(self.failing_points > 0)
+        return 2 if self._bad_input else int(self._fails)
 
 
 def fails(row: Cells, fail_on: Verdict) -> bool:

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     Interrupted, it prints what it has, and returns 130.
     """
     options = parser().parse_args(arguments)
-    from runner.report.table import console
+    from runner.report.signs import console
     from runner.selftest import report as report
     from runner.selftest.campaign import judges
 

@@ -1,6 +1,5 @@
 """Rows survive the way to the ledger, to the CSV, and back."""
 
-import io
 import json
 import math
 from datetime import UTC, datetime
@@ -8,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from runner.compare import Errors
 from runner.diagnose import say
 from runner.judge.judgement import Judgement, Times
 from runner.record import spelled
-from runner.report import table
 from runner.report.row import EMPTY, numeric, over, rows
-from runner.report.summary import Summary, worst_error
+from runner.report.summary import worst_error
 from runner.sweep import ledger
 from runner.sweep.job import Job, finished, packed
 from tests.registry import specification
@@ -82,19 +79,6 @@ def test_the_worst_error_over_bound_is_nan_before_infinity_before_numbers() -> N
     assert worst is not None
     assert worst["experiment"] == "c"
     assert worst_error([row for row in ROWS if row["error_over_bound"] is None]) is None
-
-
-@pytest.mark.parametrize("shown", [ROWS, ROWS[:1], []])
-def test_the_table_prints_every_row_and_what_went_wrong(shown: list[Any]) -> None:
-    out = Console(file=io.StringIO(), width=160)
-    table.print_rows(shown, out)
-    summary = Summary("suspect_reference")
-    summary.add({}, shown)
-    table.print_summary(summary, [Path("report.csv")], out)
-    text = out.file.getvalue()  # type: ignore[attr-defined]
-    assert all(row["experiment"] in text for row in shown)
-    assert f"{len(shown)} row{'' if len(shown) == 1 else 's'}: " in text
-    assert ("a comma" in text) == (len(shown) > 1)
 
 
 @pytest.mark.parametrize(

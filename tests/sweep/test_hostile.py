@@ -96,7 +96,7 @@ def test_no_point_stops_another(tmp_path: Path, workers: int) -> None:
         assert (mood, status) == (mood, expected[mood][0]), error
         assert expected[mood][1] in error
         due = "invalid" if mood == "meta" else "unchecked"
-        assert verdict == (due if expected[mood] == COMPLETED else "")
+        assert verdict == (due if expected[mood] == COMPLETED else status)
         assert LEFT.get(mood, "") in notes
     alone = rows[rows["mood"] == "good"].iloc[0]
     for mood in (name for name in expected if expected[name] == COMPLETED and name != "meta"):
@@ -116,7 +116,7 @@ def test_each_point_has_its_own_status_on_a_cluster(run: Run, cluster: str) -> N
     found = {row["params"].removeprefix("mood="): (row["status"], row["error"] or "") for row in outcome.rows}
     assert {mood: status for mood, (status, _) in found.items()} == {m: ON_WORKERS[m][0] for m in moods}
     assert all(ON_WORKERS[mood][1] in error for mood, (_, error) in found.items())
-    assert "5 points to look at:" in outcome.out
+    assert "5 rows to look at, 5 causes:" in outcome.out
     assert outcome.out.count("no gradient today") == 1, "what a point failed of is said once"
     assert "python -m runner formula=hostile" in outcome.out
     assert "params.mood=raise seed=1 timing=off" in outcome.out
