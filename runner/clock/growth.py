@@ -29,7 +29,7 @@ class Exponent:
     sizes: int
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return f"{self.value:.2f}[{self.low:.2f},{self.high:.2f}]"
 
 
 def growth(points: Iterable[tuple[Shape, float]]) -> dict[str, Exponent]:

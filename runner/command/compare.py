@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _tell(found: Changes, options: argparse.Namespace) -> None:
     from runner.report.changes import told
-    from runner.report.table import console
+    from runner.report.signs import console
 
     try:
         if options.csv:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from runner.record import Cells, Column
 from runner.report.csv import TEXT, neutral, places_of_texts
+from runner.report.grown import COSTS, Costs
 from runner.report.place import beside
 from runner.verdicts import NOT_RIGHT, OUTCOMES
 
@@ -58,6 +59,7 @@ COLUMNS = (
     Column("not_right", int, "rows that somebody has to look at: suspect_reference and worse"),
     Column("diagnosis", str, "of the first of these; what the code raised where it was not judged"),
     *(figure.column for figure in FIGURES),
+    *COSTS.values(),
     Column("worst_point", str, "the point of the largest error_over_bound"),
 )
 
@@ -71,6 +73,7 @@ class Group:
     diagnosis: str = ""
     worst: Cells = field(default_factory=dict)
     largest: dict[str, float] = field(default_factory=dict)
+    costs: Costs = field(default_factory=Costs)
     times: Mapping[str, "array[float]"] = field(
         default_factory=lambda: {name: array("d") for name in MEDIANS}
     )
@@ -93,6 +96,7 @@ class Group:
             if row["verdict"] in NOT_RIGHT and not self.diagnosis:
                 self.diagnosis = row["error"] or row["diagnosis"]
             self._enlarge(row)
+        self.costs.add(rows[0])
         for name in MEDIANS:  # what one of the gradients lacks, as the speedup of a wrong one, is none
             if None not in [row[name] for row in rows]:
                 self.times[name].append(float(rows[0][name]))
@@ -119,6 +123,7 @@ class Group:
             "not_right": self.not_right,
             "diagnosis": self.diagnosis,
             **{figure.column.name: figures.get(figure.column.name) for figure in FIGURES},
+            **self.costs.cells(),
             "worst_point": self.worst.get("point", ""),
         }
 
