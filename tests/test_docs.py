@@ -37,6 +37,17 @@ def test_a_formula_is_one_file_outside_the_repository(
     assert {row["verdict"] for row in outcome.rows} <= {"exact", "correct"}
 
 
+def test_the_readme_lists_every_formula_by_family() -> None:
+    listed = re.search(r"\| family \| formulas \|\n.*?\n((?:\|.*\n)+)", (ROOT / "README.md").read_text())
+    assert listed
+    rows = (line.strip("|").split("|") for line in listed[1].splitlines())
+    families = {family.strip(): names.strip().split(", ") for family, names in rows}
+    pages = sorted(path for path in (ROOT / "experiments").glob("*/*.py") if path.stem != "__init__")
+    there = {folder: [p.stem for p in pages if p.parent.name == folder] for folder in families}
+    assert families == there
+    assert {page.parent.name for page in pages} == {*families}
+
+
 @pytest.mark.parametrize("target", ["demo", "test", "bench", "help"])
 def test_the_makefile_has_what_the_readme_names(target: str) -> None:
     assert re.search(rf"^{target}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
