@@ -30,6 +30,7 @@ def environment() -> dict[str, Any]:
         "pandas_version": _version("pandas"),
         "hydra_version": _version("hydra-core"),
         "platform": platform.platform(),
+        "allocator": " ".join(platform.libc_ver()).strip(),  # how it is told to behave: the column `timing`
         "host": platform.node(),
         "cpu": _cpu(),
         "cpu_count": os.cpu_count(),

@@ -16,7 +16,18 @@ class Format:
     write: Callable[[Path], Path]
 
 
-BESIDE_CSV = {"parquet": Format(parquet.check, parquet.write)}
+def page(folder: Path) -> Path:
+    """Write report.html; what it takes to do so is imported now."""
+    from runner.report.page.write import write as written
+
+    return written(folder)
+
+
+def _nothing() -> None:
+    """Need nothing that might be missing."""
+
+
+BESIDE_CSV = {"html": Format(_nothing, page), "parquet": Format(parquet.check, parquet.write)}
 KNOWN = ("csv", *BESIDE_CSV)
 
 

@@ -1,0 +1,113 @@
+"""Pictures in which nothing moves: SVG with logarithmic axes, in the page's colours, with their words."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+WIDTH, HEIGHT = 360, 220
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 34
+MIDDLE = (TOP + HEIGHT - BOTTOM) // 2
+MOST_POINTS = 600  # of a series: more are ink, not information
+
+
+@dataclass
+class Series:
+    """Points of one kind, drawn as dots or joined by a line; `style` is a class of the style sheet."""
+
+    name: str
+    style: str
+    points: list[tuple[float, float]] = field(default_factory=list)
+    joined: bool = False
+
+
+def chart(title: str, x: str, y: str, series: Sequence[Series]) -> str:
+    """Return an SVG of series over each other; nothing where there are no points above zero."""
+    kept = [Series(s.name, s.style, _thin(s.points), s.joined) for s in series]
+    points = [point for s in kept for point in s.points]
+    if not points:
+        return ""
+    across = Axis.of([p[0] for p in points], LEFT, WIDTH - RIGHT)
+    up = Axis.of([p[1] for p in points], HEIGHT - BOTTOM, TOP)
+    said = f"{title}: {y} against {x}; " + ", ".join(
+        f"{s.name} ({len(s.points)} points)" for s in kept if s.points
+    )
+    marks = "".join(_marks(s, across, up) for s in kept)
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
+        f"{_grid(across, up)}{marks}"
+        f"{_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, escape(x))}"
+        f'<g transform="rotate(-90 12 {MIDDLE})">{_text(12, MIDDLE, escape(y))}</g></svg>'
+    )
+
+
+def _text(x: float, y: float, written: str, anchor: str = "middle") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{written}</text>'
+
+
+def _line(x1: float, x2: float, y1: float, y2: float) -> str:
+    return f'<line class="grid" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"/>'
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A logarithmic axis from one place to another."""
+
+    low: float
+    high: float
+    begin: float
+    end: float
+
+    @classmethod
+    def of(cls, values: Iterable[float], begin: float, end: float) -> "Axis":
+        """Return an axis that has room for all values, and for half a decade at least."""
+        logs = [math.log10(value) for value in values]
+        low, high = min(logs), max(logs)
+        spare = max(0.0, 0.6 - (high - low)) / 2 + 0.06 * max(high - low, 0.6)
+        return cls(low - spare, high + spare, begin, end)
+
+    def at(self, value: float) -> float:
+        """Return where a value lies."""
+        part = (math.log10(value) - self.low) / (self.high - self.low)
+        return self.begin + part * (self.end - self.begin)
+
+    def ticks(self) -> list[float]:
+        """Return no more than six powers of ten, or simple numbers where there is no room for two."""
+        first, last = math.ceil(self.low), math.floor(self.high)
+        if last - first >= 1:
+            step = (last - first) // 5 + 1
+            return [10.0**power for power in range(first, last + 1, step)]
+        simple = [m * 10.0**power for power in range(first - 1, last + 2) for m in (1, 2, 5)]
+        return [value for value in simple if self.low <= math.log10(value) <= self.high]
+
+
+def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    found = sorted((x, y) for x, y in points if 0 < x < math.inf and 0 < y < math.inf)
+    return found[:: max(1, math.ceil(len(found) / MOST_POINTS))]
+
+
+def _grid(across: Axis, up: Axis) -> str:
+    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+    upright = ((across.at(value), _written(value)) for value in across.ticks())
+    level = ((up.at(value), _written(value)) for value in up.ticks())
+    lines = [_line(x, x, TOP, bottom) + _text(x, bottom + 13, text) for x, text in upright]
+    lines += [_line(LEFT, right, y, y) + _text(LEFT - 5, y + 3, text, "end") for y, text in level]
+    return "".join(lines)
+
+
+def _written(value: float) -> str:
+    if 0.01 <= value < 10_000:
+        return f"{value:g}"
+    power = math.floor(math.log10(value) + 1e-9)
+    factor = value / 10.0**power
+    lead = "" if abs(factor - 1) < 1e-6 else f"{factor:g}·"
+    return f'{lead}10<tspan dy="-4" font-size="8">{power}</tspan>'
+
+
+def _marks(series: Series, across: Axis, up: Axis) -> str:
+    places = [(across.at(x), up.at(y)) for x, y in series.points]
+    dots = "".join(f'<circle class="{series.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in places)
+    if not series.joined or len(places) < 2:
+        return dots
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    return f'<polyline class="line {series.style}" points="{path}"/>{dots}'
