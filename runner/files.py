@@ -1,4 +1,4 @@
-"""The files that hold formulas, by name; read without importing one of them, as completion must."""
+"""The files that hold formulas and experiments, by name; none is imported, as completion must not."""
 
 import importlib
 from functools import cache
@@ -6,6 +6,13 @@ from pathlib import Path
 
 from runner.errors import FormulaError
 from runner.names import EXPERIMENTS
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
+def experiments() -> list[str]:
+    """Return the names of the experiments: the files in `conf/`, and a formula's own under its name."""
+    return sorted({*formula_modules(), *(path.stem for path in (CONF / "experiment").glob("*.yaml"))})
 
 
 @cache

@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 
 from runner.case.resolve import resolve
 from runner.case.spec import Spec
-from runner.command.app import CONF, experiments
 from runner.command.schema import register_with_hydra
 from runner.experiment import run
+from runner.files import CONF, experiments
 from runner.formula import lookup, names
 from runner.report import row
 from runner.settings import Config

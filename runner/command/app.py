@@ -24,7 +24,7 @@ from runner import interrupt
 from runner.command.explain import explained, is_input
 from runner.command.schema import register_with_hydra
 from runner.errors import StoppedError, UserError, printable
-from runner.files import formula_modules
+from runner.files import CONF
 from runner.streams import forgiving, unwritten
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ REFUSED = (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError
 # Torch and pandas take seconds to import: help, completion and --cfg do without them, so whatever
 # needs them is imported where it is used.
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 BAD_INPUT = 2
 LONGEST_LINE = 2000  # of a message
 
@@ -48,7 +47,7 @@ class Session(Callback):
     def __init__(self) -> None:
         self.folder: Path | None = None
         self.fail_on: Verdict = "suspect_reference"
-        self.is_new = self.is_sweep = self.debug = self.quiet = False
+        self.is_new = self.is_sweep = self.debug = self.quiet = self.is_dry = False
         self.formats: Sequence[str] = ()
         self.spec: Spec | None = None  # of a single run
         self.held = ExitStack()  # the folder of a sweep that one of Hydra's sweepers runs
@@ -62,9 +61,15 @@ class Session(Callback):
             self._note(config, config.hydra.run.dir)
             self.spec = specification(config)
             Execution(config.workers, config.cluster, config.threads, **config.limits)
-            self._hold_for_one(config)
+            if not config.dry_run:
+                self._hold_for_one(config)
         except (UserError, OmegaConfBaseException, OSError) as error:
             refuse(error)
+        if config.dry_run:
+            from runner.command.dry_run import say_single
+
+            say_single(self.spec, Path(config.hydra.run.dir))
+            _leave(0)
 
     def _hold_for_one(self, config: DictConfig) -> None:
         """Hold the folder of a single run, whose report shows that run alone: it may not be a sweep's."""
@@ -88,6 +93,8 @@ class Session(Callback):
             self.is_sweep = True
             if config.hydra.runtime.choices["hydra/sweeper"] == "grid":
                 return
+            if config.dry_run:
+                raise UserError("dry_run=true: Hydra's own sweepers cannot; leave hydra/sweeper out")
             self.held.enter_context(opened(Path(config.hydra.sweep.dir), config))
         except (UserError, OSError) as error:
             refuse(error)
@@ -118,7 +125,7 @@ class Session(Callback):
     def _note(self, config: DictConfig, folder: str) -> None:
         self.folder, self.fail_on = Path(folder), config.fail_on
         self.is_new, self.is_sweep = not self.folder.exists(), False
-        self.debug, self.quiet = config.debug, config.quiet
+        self.debug, self.quiet, self.is_dry = config.debug, config.quiet, config.dry_run
         if [*config.report.format] != ["csv"]:
             from runner.report.formats import chosen
 
@@ -140,11 +147,6 @@ def specification(config: DictConfig) -> "Spec":
 
     hydra_settings = config.hydra if "hydra" in config else HydraConfig.get()
     return resolve(typed(without_hydra(config)), chosen_experiment(hydra_settings))
-
-
-def experiments() -> list[str]:
-    """Return the names of the experiments: the files in `conf/`, and a formula's own under its name."""
-    return sorted({*formula_modules(), *(path.stem for path in (CONF / "experiment").glob("*.yaml"))})
 
 
 def task(config: DictConfig) -> None:
@@ -261,7 +263,7 @@ def conclude() -> int:
     Raises UserError where the folder is gone, or the report cannot be written.
     """
     session = followed()
-    if session.folder is None:
+    if session.folder is None or session.is_dry:
         return 0
     from runner.report.publish import publish
     from runner.sweep import ledger

@@ -2,22 +2,25 @@
 
 import argparse
 import math
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, unknown
-from runner.report.changes.change import DEFAULT_LIMITS, REGRESSIONS, Changes, changes
-from runner.report.changes.side import Side
+
+if TYPE_CHECKING:
+    from runner.report.changes.change import Changes
 
 DEFAULT = "wrong,accuracy,time:1.10,memory:1.10"
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(options: argparse.Namespace) -> int:
     """Print the changes; return 0 where nothing that --fail-on names is among them, else 1.
 
     Raises BadInput for what is no report, and for limits that are none.
     """
-    options = parser().parse_args(arguments)
+    from runner.report.changes.change import changes
+    from runner.report.changes.side import Side
+
     limits = limits_of(options.fail_on)
     old, new = (Side.read(_there(path)) for path in (options.old, options.new))
     found = changes(old, new, limits, across_machines=options.across_machines)
@@ -25,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     return int(bool(found.regressions))
 
 
-def _tell(found: Changes, options: argparse.Namespace) -> None:
+def _tell(found: "Changes", options: argparse.Namespace) -> None:
     from runner.report.changes import told
     from runner.report.signs import console
 
@@ -50,6 +53,8 @@ def _there(path: Path) -> Path:
 
 def limits_of(text: str) -> dict[str, float]:
     """Read `wrong,accuracy,time:1.10`: what counts as a regression, and from which ratio on."""
+    from runner.report.changes.change import DEFAULT_LIMITS, REGRESSIONS
+
     limits: dict[str, float] = {}
     for part in filter(None, text.split(",")):
         kind, _, ratio = part.partition(":")
@@ -71,14 +76,11 @@ def _ratio(text: str, kind: str, ratio: str) -> float:
     return value
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return what reads the command's arguments."""
-    made = argparse.ArgumentParser(
-        prog="handgrad compare",
-        description="Compare two reports. Exit status: 0 the same, 1 a regression, 2 bad input.",
-    )
-    made.add_argument("old", type=Path, help="folder of a report, or a report.csv")
-    made.add_argument("new", type=Path, help="the same, of what is compared with it")
+def arguments(made: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    made.description = "Compare two reports. Exit status: 0 the same, 1 a regression, 2 bad input."
+    made.add_argument("old", metavar="OLD", type=Path, help="folder of a report, or a report.csv")
+    made.add_argument("new", metavar="NEW", type=Path, help="the same, of what is compared with it")
     made.add_argument(
         "--fail-on", default=DEFAULT, metavar="WHAT",
         help=f"what is a regression, with the ratio from which it is one: {DEFAULT} (the default), gone",
@@ -86,4 +88,3 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--across-machines", action="store_true", help="compare times though machines differ")
     made.add_argument("--csv", type=Path, metavar="FILE", help="write every change as a row")
     made.add_argument("--markdown", type=Path, metavar="FILE", help="write for a pull request; - prints it")
-    return made

@@ -11,6 +11,7 @@ from hydra.errors import MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from runner.command import meant
 from runner.errors import UserError, line_of, short, unknown
 from runner.settings import Config
 
@@ -39,13 +40,15 @@ IN_YAML = re.compile(r"In '((?:experiment|sweep|check|timing)/.+?)': ")
 
 def _said(error: BaseException, yaml: str = "") -> str:
     for link in _chain(error):
+        if word := next(iter(re.findall(r"Error parsing override '([\w.-]+)'", str(link))), ""):
+            return meant.by_word(word)
         if isinstance(link, MissingConfigException):
             group, _, option = str(link.missing_cfg_file).rpartition("/")
             return unknown(group, option, link.options) if link.options is not None else _no_default(link)
         if isinstance(link, ConfigKeyError | ConfigAttributeError) and link.full_key:
             return _unknown_key(link.full_key, yaml)
         if found := re.match(r"Could not override '(.+)'\.\nNo match in the defaults list", str(link)):
-            return unknown("key", found[1], settings())
+            return meant.by_key(found[1], settings())
         if isinstance(link, OmegaConfBaseException) and link.msg:
             first = str(link.msg).splitlines()[0]
             if "Sweep" in str(link) and (mixed := _mixed()):
@@ -72,7 +75,7 @@ def _unknown_key(key: str, yaml: str) -> str:
         return (
             f"its first line must be `{HEADER}`; without it, its keys are read as {group}.formula and so on"
         )
-    return unknown("key", key, settings())
+    return meant.by_key(key, settings())
 
 
 def _no_default(error: MissingConfigException) -> str:

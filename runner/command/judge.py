@@ -2,20 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from runner.errors import BadInput, UserError, reason, unknown
 
 KINDS = "normal, uniform, positive, boolean or int:N"
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(options: argparse.Namespace) -> int:
     """Judge, print, and return 0 where all is right, 1 where something is not; BadInput gets out."""
-    options = parser().parse_args(arguments)
     from runner.doors.judge import judge  # PyTorch takes a second
 
     inputs = dict(_input(text, i, options.seed) for i, text in enumerate(options.input))
@@ -43,13 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if result else 1
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command's arguments."""
-    made = argparse.ArgumentParser(
-        prog="handgrad judge",
-        description="Judge a hand-written backward against autograd of a plain reference.",
-        epilog="Exit status 0 if every gradient is right, 1 if one is not, 2 for bad input.",
-    )
+def arguments(made: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    made.description = "Judge a hand-written backward against autograd of a plain reference."
+    made.epilog = "Exit status 0 if every gradient is right, 1 if one is not, 2 for bad input."
     made.add_argument(
         "subject", metavar="FILE.py::NAME", help="a Function, op, module or function; or module.path::NAME"
     )
@@ -77,7 +71,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--timing", action="store_true", help="time it beside autograd")
     made.add_argument("--seed", type=int, default=42, help="of the inputs; 42")
     made.add_argument("--csv", metavar="DIR", help="write report.csv there")
-    return made
 
 
 def _input(text: str, index: int, seed: int) -> tuple[str, Any]:
@@ -107,6 +100,8 @@ def _parameter(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise BadInput(f"--param {text}: is not NAME=VALUE, as eps=1e-5")
+    import yaml
+
     try:
         return name, float(value) if _is_number(value) else yaml.safe_load(value)
     except yaml.YAMLError as error:

@@ -1,13 +1,10 @@
 """`handgrad machine`: what this machine can do at most, which `floor_ms` and `efficiency` are made of."""
 
 import argparse
-from collections.abc import Sequence
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(options: argparse.Namespace) -> int:
     """Print how fast data is moved and matrices are multiplied; measure the first time, or again."""
-    options = parser().parse_args(arguments)
-
     import torch
 
     from runner.clock.ceilings import ceilings
@@ -30,13 +27,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return what reads the command's arguments."""
-    made = argparse.ArgumentParser(
-        prog="handgrad machine",
-        description="Show what this machine can do at most: the limit that floor_ms is made of.",
-    )
+def arguments(made: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     made.add_argument("--again", action="store_true", help="measure anew, as after a busy moment")
     made.add_argument("--threads", type=int, help="of PyTorch; all that it takes by itself")
     made.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cpu, or the first GPU")
-    return made

@@ -2,7 +2,6 @@
 
 import argparse
 import keyword
-from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import BadInput
@@ -55,9 +54,8 @@ def test_{name}() -> None:
 '''
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(options: argparse.Namespace) -> int:
     """Write the files, and say what to do next. Raises BadInput; nothing is overwritten."""
-    options = parser().parse_args(arguments)
     name, folder = options.name, Path(options.folder)
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise BadInput(f"{name}: the name of a formula is one of a Python module, as quadratic_form")
@@ -77,11 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command's arguments."""
-    made = argparse.ArgumentParser(
-        prog="handgrad new", description="Write the page of a formula to start from, a YAML and a test."
-    )
+def arguments(made: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     made.add_argument("name", metavar="NAME", help="of the formula, and of its file")
     made.add_argument("--folder", default=".", metavar="DIR", help="where to; here if not said otherwise")
-    return made

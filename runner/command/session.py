@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from runner.command.compose import axes, specifier
+from runner.command.dry_run import list_points
 from runner.errors import StoppedError, UserError
 from runner.sweep import ledger
 from runner.sweep.execute import Observe, execute
@@ -19,7 +20,7 @@ from runner.sweep.execution import Execution
 from runner.sweep.grid import Grid
 from runner.sweep.job import code_of_judge
 from runner.sweep.ledger import Ledger
-from runner.sweep.plan import Plan, plan, unrecorded, validated
+from runner.sweep.plan import Before, Plan, plan, unrecorded, validated
 
 Watch = Callable[[Plan], AbstractContextManager[Observe]]
 
@@ -39,9 +40,13 @@ def sweep(loader: Any, master: DictConfig, arguments: Sequence[str], watch: Watc
     specify = specifier(loader, master, grid)
     identities = validated(grid, specify)
     folder = Path(master.hydra.sweep.dir)
+    if master.dry_run:
+        before = Before() if master.sweep.fresh else Before.read(folder)
+        list_points(plan(grid, specify, identities, before, retry=master.sweep.retry), identities[0], before)
+        return
     with opened(folder, master) as records:
         OmegaConf.save(master, folder / "multirun.yaml")
-        chosen = plan(grid, specify, identities, folder, retry=master.sweep.retry)
+        chosen = plan(grid, specify, identities, Before.read(folder), retry=master.sweep.retry)
         with watch(chosen) as observe:
             execute(chosen.jobs(), records, execution, observe)
         if missing := unrecorded(identities[0], folder):

@@ -34,7 +34,7 @@ def show(spec: Spec) -> None:
     """Print the page; what a formula raises stands where its result would."""
     formula, out = lookup(spec.formula), console()
     out.rule(spec.experiment)
-    _text(out, _reflowed(formula.statement, out.width - INDENT))
+    _text(out, reflowed(formula.statement, out.width - INDENT))
     for heading, line in (("LaTeX", formula.latex), ("Source", formula.source)):
         if line:
             _text(out, f"{heading}: {line}")
@@ -112,7 +112,7 @@ def _printed(value: Any, width: int) -> str:
     return np.array2string(numbers.numpy(force=True), width, PRECISION, separator=", ")
 
 
-def _reflowed(statement: str, width: int) -> str:
+def reflowed(statement: str, width: int) -> str:
     """Let prose that is wider than the page run on, to be wrapped anew; indented lines, mathematics, stay."""
     if max(map(len, statement.splitlines()), default=0) <= width:
         return statement

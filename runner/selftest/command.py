@@ -18,9 +18,9 @@ INTERRUPTED = 130  # as a shell says it of a command that Ctrl-C has ended
 # Torch and pandas take seconds to import: --help does without them.
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the options."""
-    made = argparse.ArgumentParser(prog="handgrad selftest", description=(__doc__ or "").partition(": ")[2])
+def arguments(made: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    made.description = (__doc__ or "").partition(": ")[2]
     made.add_argument("--formula", nargs="+", default=[], metavar="NAME", help="plant into these alone")
     made.add_argument("--classes", nargs="+", default=[], metavar="CLASS", help="plant these classes alone")
     made.add_argument("--seeds", type=natural, default=10, help="seeds of right code; 10, and 0 for none")
@@ -31,7 +31,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--processes", type=natural, default=2, help="how many run at a time; 2")
     made.add_argument("--csv", type=Path, metavar="PATH", help="write one row for each mistake")
     made.add_argument("--markdown", action="store_true", help="print the table alone, as Markdown")
-    return made
 
 
 def natural(text: str) -> int:
@@ -41,12 +40,11 @@ def natural(text: str) -> int:
     return int(text)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(options: argparse.Namespace) -> int:
     """Run the self-test and print it; return 0 if all was caught and nobody falsely accused, else 1.
 
     Interrupted, it prints what it has, and returns 130.
     """
-    options = parser().parse_args(arguments)
     from runner.report.signs import console
     from runner.selftest import report as report
     from runner.selftest.campaign import judges

@@ -66,12 +66,12 @@ def plan(
     grid: Grid,
     specify: Specify,
     identities: tuple[Sequence[int], Sequence[int]],
-    folder: Path,
+    before: "Before",
     *,
     retry: bool = True,
 ) -> Plan:
-    """Look up what became of every point in the folder's ledger."""
-    before, kept = Before.read(folder), _kept(retry)
+    """Look up what became of every point before."""
+    kept = _kept(retry)
     seen: set[int] = set()
     wanted, outdated = bytearray(grid.size), 0
     for index, (key, point) in enumerate(zip(*identities, strict=True)):

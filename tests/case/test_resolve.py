@@ -5,9 +5,9 @@ import math
 import pytest
 from hydra import compose, initialize_config_dir
 
-from runner.command.app import CONF
 from runner.command.schema import register_with_hydra
 from runner.errors import UserError
+from runner.files import CONF
 from runner.formula import lookup
 from tests.registry import EXPERIMENTS, configuration, specification
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.command.app import CONF
+from runner.files import CONF
 from runner.record import COLUMNS
 from tests.conftest import Run
 

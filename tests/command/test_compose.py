@@ -16,9 +16,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from runner.command.app import CONF
 from runner.command.compose import Composer, axes, typed, without_hydra
 from runner.command.schema import register_with_hydra
+from runner.files import CONF
 from runner.settings import Config
 from runner.sweep.grid import Grid
 

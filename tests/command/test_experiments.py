@@ -8,8 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from runner.case.spec import case_of
-from runner.command.app import CONF
 from runner.command.schema import register_with_hydra
+from runner.files import CONF
 from runner.formula import Example
 from runner.settings import Inputs
 from tests.conftest import Plant, Run

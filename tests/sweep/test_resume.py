@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from runner.case import spec
+from runner.command import report as command
+from runner.command.tree import parsed
 from runner.formula import registry
 from runner.formula.source import fingerprint
 from runner.report import csv
-from runner.report.__main__ import main
 from runner.sweep import job, ledger
 from tests.conftest import Run
 
@@ -113,9 +114,8 @@ def test_the_report_is_made_again_from_the_ledger(run: Run, tmp_path: Path) -> N
     report = tmp_path / "sweep" / csv.NAME
     before = report.read_bytes()
     report.unlink()
-    assert main(["sweep"]) == 0
+    assert command.main(parsed("report", ["sweep"])) == 0
     assert report.read_bytes() == before
-    assert main(["nowhere"]) == 2
 
 
 def test_ctrl_c_leaves_a_report(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from runner.command import compare
+from runner.command.tree import parsed
 from runner.errors import BadInput
 from runner.experiment import run
 from runner.report import csv
@@ -61,7 +62,7 @@ def written(folder: Path, records: Sequence[Record]) -> Path:
 
 
 def compared(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str]:
-    status = compare.main([*map(str, arguments)])
+    status = compare.main(parsed("compare", [*map(str, arguments)]))
     return status, capsys.readouterr().out
 
 
@@ -255,5 +256,5 @@ def test_bad_input_has_one_message_each(records: list[Record], tmp_path: Path) -
     written(tmp_path / "old", records)
     for arguments, message in bad(tmp_path):
         with pytest.raises(BadInput) as caught:
-            compare.main([*map(str, arguments)])
+            compare.main(parsed("compare", [*map(str, arguments)]))
         assert message in str(caught.value)
