@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench fuzz chaos test-pythons published wheel clean
+.PHONY: help demo test browser lint docs bench fuzz chaos test-pythons published wheel clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,8 +13,14 @@ help:  ## list the targets
 demo: .venv/run.stamp  ## install, run the notebook's experiments, print verdicts, errors and times
 	@$(BIN)/python -m runner sweep=notebook
 
-test: lint  ## install the development tools, then lint, check types, and run every test
+test: lint browser  ## install the development tools, then lint, check types, and run every test
 	@echo "== tests" && $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& echo "== installing chromium, in which the page of a report is tested" \
+		&& apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		|| echo "== there is no chromium, and no right to install it: the page of a report is tested without a browser"
 
 lint: .venv/dev.stamp
 	@echo "== lint" && $(BIN)/ruff check

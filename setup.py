@@ -78,6 +78,6 @@ if __name__ == "__main__":
     setup(
         packages=[f"{PUBLIC}.{name}" if is_moved(name) else name for name in FOUND],
         package_dir={f"{PUBLIC}.{top}": top for top in MOVED},
-        package_data={"": ["*.yaml", "py.typed"]},
+        package_data={"": ["*.yaml", "py.typed", "assets/*"]},
         cmdclass={"build_py": BuildMoved, "editable_wheel": LinkInPlace},
     )

@@ -81,7 +81,7 @@ class Limits:
 class Report:
     """What is written of the rows, beside report.csv and summary.csv."""
 
-    format: list[str] = field(default_factory=lambda: ["csv"])
+    format: list[str] | None = None
 
 
 @dataclass

@@ -39,6 +39,7 @@ REFUSED = (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError
 
 BAD_INPUT = 2
 LONGEST_LINE = 2000  # of a message
+USUAL, USUAL_OF_SWEEPS = ("csv",), ("csv", "html")  # formats of a report
 
 
 class Session(Callback):
@@ -48,7 +49,7 @@ class Session(Callback):
         self.folder: Path | None = None
         self.fail_on: Verdict = "suspect_reference"
         self.is_new = self.is_sweep = self.debug = self.quiet = self.is_dry = False
-        self.formats: Sequence[str] = ()
+        self.formats: Sequence[str] | None = None  # as is usual
         self.spec: Spec | None = None  # of a single run
         self.held = ExitStack()  # the folder of a sweep that one of Hydra's sweepers runs
         self.done: set[int] | None = None  # keys that such a sweep need not run again
@@ -126,7 +127,7 @@ class Session(Callback):
         self.folder, self.fail_on = Path(folder), config.fail_on
         self.is_new, self.is_sweep = not self.folder.exists(), False
         self.debug, self.quiet, self.is_dry = config.debug, config.quiet, config.dry_run
-        if [*config.report.format] != ["csv"]:
+        if config.report.format is not None:
             from runner.report.formats import chosen
 
             self.formats = chosen(config.report.format)
@@ -273,7 +274,9 @@ def conclude() -> int:
             f"{session.folder}: has been removed while points were recorded in it. {session.rest()}"
         )
     try:
-        return publish(session.folder, session.fail_on, also=session.formats, quiet=session.quiet)
+        usual = USUAL_OF_SWEEPS if session.is_sweep else USUAL
+        also = usual if session.formats is None else session.formats
+        return publish(session.folder, session.fail_on, also=also, quiet=session.quiet)
     except OSError as error:
         raise UserError(
             f"{error.filename or session.folder}: {error.strerror}: the report could not be written. The "

@@ -20,7 +20,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"exit status 1 from this verdict on: {', '.join(VERDICTS)}; suspect_reference",
     )  # fmt: skip
     parser.add_argument(
-        "--format", default="csv", metavar="NAME[,NAME]", help="csv, parquet; report.csv is made in any case"
+        "--format",
+        default="csv,html",
+        metavar="NAME[,NAME]",
+        help="csv, html, parquet; csv,html by default, and report.csv in any case",
     )
 
 

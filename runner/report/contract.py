@@ -27,6 +27,10 @@ new version. A report of an older version is read all the same, its missing cell
   they were; control characters in a text are escaped, and a text of more than 4,000 characters is cut.
 - A text that a spreadsheet would run as a formula (it begins with `=`, `+`, `-`, `@` or an apostrophe) has an
   apostrophe before it. `read_report` takes it away again.
+- A sweep also makes `report.html`, one file that opens without a network: what is not right, with the command
+  that runs it alone, verdicts by formula and dtype, pictures of error, time and memory, the checks, every row
+  to sort, filter and open, the mathematics. Filters stand in its address, which can be sent.
+  `report.format=csv,html` makes it of a single run.
 - `report.format=csv,parquet` writes the same rows as `report.parquet` too; that needs the extra `parquet`.
 
 ```

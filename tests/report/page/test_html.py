@@ -1,0 +1,158 @@
+"""What the page says, and that nothing that a config or an error says becomes part of it."""
+
+import base64
+import json
+import re
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.report.page import packed as packing
+from runner.report.page import read
+from runner.report.page.chart import Axis, Series, chart
+from runner.report.page.packed import packed
+from runner.report.page.write import NAME, write
+from tests.conftest import Run
+from tests.report.page.made import SCRIPT, folder
+
+
+class Tags(HTMLParser):
+    """Collects what stands in a page: tags, and what they refer to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.refers: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        given = dict(attrs)
+        self.refers += [str(given[name]) for name in ("src", "href") if given.get(name)]
+        self.ids += [str(given["id"])] if given.get("id") else []
+
+
+def parsed(path: Path) -> tuple[str, Tags]:
+    text, tags = path.read_text(), Tags()
+    tags.feed(text)
+    return text, tags
+
+
+def rows_of(text: str) -> dict[str, Any]:
+    found = re.search(r'id="data">([^<]*)<', text)
+    assert found
+    data: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(found[1])))
+    return data
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(folder(tmp_path_factory.mktemp("report")))
+
+
+def test_it_is_one_file_that_refers_to_nothing_else(page: Path) -> None:
+    text, tags = parsed(page)
+    assert {to for to in tags.refers if not to.startswith("#")} == {"data:,"}
+    assert "http" not in re.sub(r'xmlns="[^"]*"', "", text.split("<main>")[0])
+    assert len(tags.ids) == len({*tags.ids})
+    assert {to[1:].partition("?")[0] for to in tags.refers if to.startswith("#")} <= {*tags.ids}
+
+
+def test_what_an_error_says_stays_text(page: Path) -> None:
+    text, tags = parsed(page)
+    assert tags.tags.count("script") == 3, "signs, data, and the page's own"
+    assert "img" not in tags.tags
+    assert SCRIPT not in text
+    assert "&lt;script&gt;document.title" in text
+    cells = {column["name"]: column for column in rows_of(text)["columns"]}
+    assert SCRIPT in cells["error"]["texts"], "it is all there, in the packed rows"
+
+
+def test_what_is_not_right_stands_first_with_its_command(page: Path) -> None:
+    text, _ = parsed(page)
+    look = text[text.index('id="look"') : text.index('id="map"')]
+    assert look.index("failed") < look.index("wrong")
+    assert "python -m runner experiment=mse dtype=float32" in look
+    assert re.search(r"failed</span>|failed <b>1</b>", text)
+    assert text.index('id="look"') < text.index('id="map"') < text.index('id="rows"')
+
+
+def test_every_row_and_every_filled_column_is_there(page: Path) -> None:
+    data = rows_of(parsed(page)[0])
+    assert data["rows"] == 2 * (4 * 2 + 4 * 4) + 2 + 2
+    names = [column["name"] for column in data["columns"]]
+    assert names[:5] == ["experiment", "derivation", "wrt", "dtype", "verdict"]
+    assert names[-1] == "command"
+    for column in data["columns"]:
+        cells = column["cells"] if "texts" in column else column["figures"]
+        assert len(cells) == data["rows"]
+        assert column["meaning"]
+
+
+def test_formulas_have_their_mathematics_source_and_code(page: Path) -> None:
+    text, tags = parsed(page)
+    assert tags.tags.count("math") == 2
+    assert 'id="formula-linear_mse"' in text
+    assert "register(" in text
+
+
+@pytest.mark.parametrize("verdict", ["exact", "wrong", "failed"])
+def test_a_verdict_has_a_sign_beside_its_colour(page: Path, verdict: str) -> None:
+    sign = {"exact": "✓", "wrong": "✗", "failed": "!"}[verdict]
+    assert f'v-{verdict}"><span aria-hidden="true">{sign}</span> {verdict}' in parsed(page)[0]
+
+
+def test_an_empty_folder_and_too_many_rows_have_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = folder(tmp_path / "many", changed=False)
+    monkeypatch.setattr(read, "MOST_ROWS", 10)
+    text = write(made).read_text()
+    assert "48 rows are more than a page holds" in text
+    assert 'id="data"' not in text
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "ledger.jsonl").write_text('{"event":"ledger","version":3}\n')
+    assert "nothing has run in this folder yet" in write(tmp_path / "none").read_text()
+
+
+def test_many_rows_keep_the_columns_that_matter(monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
+    monkeypatch.setattr(packing, "FEW", 10)
+    report = read.Report.read(page.parent)
+    text = packed(report.rows, report.commands, report.columns())
+    data = json.loads(zlib.decompress(base64.b64decode(text)))
+    names = [column["name"] for column in data["columns"]]
+    assert {*names} <= {*packing.KEY}
+    assert {"verdict", "error_u", "manual_ms"} <= {*names}
+
+
+def test_a_sweep_makes_the_page_and_a_single_run_when_asked(run: Run, tmp_path: Path) -> None:
+    sweep = run("-m", "experiment=mse", "seed=1,2", "timing=off", "check=off")
+    assert [(folder / NAME).exists() for folder in sweep.folders] == [True]
+    assert f"{sweep.folders[0].relative_to(tmp_path) / NAME}" in sweep.out.replace("\n", "")
+    single = run("experiment=mse", "timing=off", "check=off")
+    assert not (single.folders[0] / NAME).exists()
+    asked = run("experiment=mse", "timing=off", "check=off", "report.format=csv,html")
+    assert (asked.folders[0] / NAME).exists()
+    bare = run("-m", "experiment=mse", "seed=1,2", "timing=off", "check=off", "report.format=csv")
+    assert not (bare.folders[0] / NAME).exists()
+
+
+@pytest.mark.parametrize("values", [[1.0, 1000.0], [1e-12, 1e6], [2.0, 3.0], [5.0], [0.97, 1.01, 1.02]])
+def test_axes_have_few_round_ticks_that_lie_on_them(values: list[float]) -> None:
+    axis = Axis.of(values, 0, 100)
+    ticks = axis.ticks()
+    assert 1 <= len(ticks) <= 6
+    assert all(f"{tick:.0e}"[0] in "125" for tick in ticks)
+    assert all(0 <= axis.at(value) <= 100 for value in (*values, *ticks))
+    assert Axis.of([1.0, 1000.0], 0, 100).ticks() == [1.0, 10.0, 100.0, 1000.0]
+
+
+def test_a_chart_leaves_out_what_has_no_place_on_it() -> None:
+    points = [(1.0, 1.0), (0.0, 1.0), (1.0, float("nan")), (1.0, float("inf")), (2.0, -1.0), (10.0, 2.0)]
+    svg = chart("a <b>", "x", "y", [Series("mine", "mine", points, joined=True)])
+    assert svg.count("<circle") == 2
+    assert "a &lt;b&gt;: y against x; mine (2 points)" in svg
+    assert chart("none", "x", "y", [Series("mine", "mine", [(0.0, 1.0)])]) == ""
