@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser lint docs bench fuzz chaos test-pythons published wheel clean
+.PHONY: help demo test browser picture lint docs bench fuzz chaos test-pythons published wheel clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ browser:
 		&& echo "== installing chromium, in which the page of a report is tested" \
 		&& apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 		|| echo "== there is no chromium, and no right to install it: the page of a report is tested without a browser"
+
+picture: .venv/dev.stamp browser  ## make the picture of a report that README shows
+	@$(BIN)/python -m tests.picture
 
 lint: .venv/dev.stamp
 	@echo "== lint" && $(BIN)/ruff check
