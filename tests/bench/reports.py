@@ -15,6 +15,7 @@ import pandas as pd
 import psutil
 
 from runner.environment import ROOT
+from runner.record import SCHEMA_VERSION
 from runner.sweep import ledger
 
 SIZES = {100_000: (10, 1.0), 1_000_000: (90, 4.0)}
@@ -48,9 +49,8 @@ def many_rows(folder: Path, rows: int) -> int:
     records = _records(folder)
     of_round = sum(len(record["judgements"]) for record in records)
     with (folder / ledger.NAME).open("w") as file:
-        file.write(
-            json.dumps({"event": "ledger", "version": 2}) + "\n" + json.dumps({"event": "sweep"}) + "\n"
-        )
+        for head in ({"event": "ledger", "version": SCHEMA_VERSION}, {"event": "sweep"}):
+            file.write(json.dumps(head, separators=(",", ":")) + "\n")
         for seed in range(-(-rows // of_round)):
             for i, record in enumerate(records):
                 number = seed * len(records) + i

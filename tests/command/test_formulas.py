@@ -1,5 +1,6 @@
 """`handgrad formulas`."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,8 +34,6 @@ def test_every_formula_has_a_line_below_its_family(
 
 
 def test_listing_imports_no_formula() -> None:
-    import subprocess
-
     code = (
         "import sys; sys.argv = ['handgrad', 'formulas']\nfrom runner.command.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\nprint('torch' in sys.modules)"
