@@ -38,6 +38,8 @@ GROUPS: Mapping[str, tuple[Column, ...]] = {
             "verdict", str, "what the gradient is worth; its status where it was not judged", "", OUTCOMES
         ),
         Column("diagnosis", str, "what a wrong gradient looks like"),
+        Column("wrong_line", str, "file and line of the derivation where the mistake is"),
+        Column("digits_lost_at", str, "file and line that makes more than half of the error"),
     ),
     "what was run": (
         Column("formula", str, "the formula's file in experiments/"),

@@ -114,4 +114,5 @@ class Config:
     fail_on: str = "suspect_reference"
     quiet: bool = False
     show: bool = False
+    explain: bool = False
     debug: bool = False

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     "handgrad.__main__", "handgrad",
     "runner.__main__", "runner.command", "runner.selftest", "runner.doors", "runner.report", "runner.sweep",
-    "runner.experiment", "runner.clock", "runner.checks", "runner.judge", "runner.case",
+    "runner.experiment", "runner.locate", "runner.clock", "runner.checks", "runner.judge", "runner.case",
     "experiments", "runner.function", "runner.domain", "runner.formula", "runner.diagnose",
     "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.verdicts",
     "runner.files", "runner.process", "runner.interrupt", "runner.streams", "runner.errors", "runner.names",

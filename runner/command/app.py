@@ -168,6 +168,10 @@ def task(config: DictConfig) -> None:
     if (folder / ledger.NAME).exists():
         ledger.append(folder, {"event": "fresh"})
     _record(folder, Job(0, list(settings.overrides.task), spec), config)
+    if config.explain:
+        from runner.report.explain import explain
+
+        explain(spec)
 
 
 def _one_of_many(config: DictConfig, folder: Path, index: int, overrides: list[str]) -> None:

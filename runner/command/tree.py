@@ -36,6 +36,7 @@ COMMANDS = {
         Command(RUN, "command.app", "run experiments, as `handgrad key=value` does"),
         Command("formulas", "command.formulas", "list the formulas by family, or describe one"),
         Command("judge", "command.judge", "judge a backward that stands in a file: FILE.py::NAME"),
+        Command("explain", "command.locate", "say which line of a derivation is wrong, or loses the digits"),
         Command("new", "command.new", "write the page of a formula to start from, a YAML and a test"),
         Command("report", "command.report", "make the report of a folder from its ledger"),
         Command("compare", "command.compare", "say what changed between two reports, with an exit status"),

@@ -61,6 +61,13 @@ def _not_compared(count: int, first: str, others: int) -> str:
     return f"{count} elements are not compared, for {where}: float64 autograd is not finite there"
 
 
+def _wrong_step(place: str, due: str = "", other: Any = None) -> str:
+    if other:
+        should = f"; {place} should give {due}" if due else ""
+        return f"the first wrong step is in {other} or {place}{should}"
+    return f"the first wrong step is in {place}{f': it should be {due}' if due else ''}"
+
+
 SENTENCES: dict[str, Words] = {
     "within_bound": "every element is within the bound of {bound:.3g}",
     "rounding_only": "beyond the bound by rounding errors only: {error:.3g} against {bound:.3g}",
@@ -256,6 +263,24 @@ SENTENCES: dict[str, Words] = {
     "dtype_under_autocast": "under autocast it is {received}, where the input is {expected}",
     "refuses_autocast": "under autocast it raises {reason}",
     "loses_under_autocast": "under autocast to bfloat16 {loss}",
+    # where
+    "repaired_at": "{place}: {change} every gradient is right, at {seeds} seeds{other}",
+    "wrong_step": _wrong_step,
+    "not_located": "not located{between}: {why}",
+    "or_at": "; or the mistake is in {place}",
+    "between": " between {first} and {last}",
+    "digits_lost": "digits are lost at {place}: {share:.0%} of the error of {wrt}, most of it in `{text}`",
+    "in_place_of": "with {new} in place of {old}",
+    "without": "without {what}",
+    "times": "multiplied by {factor}",
+    "divided": "divided by {by}",
+    "plus": "with + {term}",
+    "minus": "with - {term}",
+    "turned": "transposed",
+    "accumulated": "added up over the passes of the loop",
+    "branches_swapped": "with the branches swapped",
+    "negated": "with the opposite condition",
+    "without_assignment": "without the assignment",
 }
 
 

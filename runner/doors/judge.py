@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from runner.case.spec import DTYPES, Spec
@@ -13,6 +14,7 @@ from runner.doors.subject import Claims, Subject
 from runner.errors import BadInput, unknown
 from runner.formula.example import GIVEN
 from runner.formula.registry import lent
+from runner.report.explain import explanation
 from runner.settings import LEVELS, Inputs, Level
 
 
@@ -89,14 +91,22 @@ def specifications(
     ]
 
 
-def judged(subject: Subject, specs: Iterable[Spec], beside: Mapping[str, str]) -> Result:
+def judged(subject: Subject, specs: Sequence[Spec], beside: Mapping[str, str]) -> Result:
     """Run each specification of a subject's formula."""
     with lent(subject.formula):
         records = [recorded(spec) for spec in specs]
-    result = Result(records, varied=str(subject.dimensions), refused=subject.refused, beside=beside)
+    listed = partial(_listed, subject, specs)
+    result = Result(
+        records, varied=str(subject.dimensions), refused=subject.refused, beside=beside, listed=listed
+    )
     for hear in listeners:
         hear(result)
     return result
+
+
+def _listed(subject: Subject, specs: Sequence[Spec]) -> str:
+    with lent(subject.formula):
+        return explanation(specs[0])
 
 
 listeners: list[Callable[[Result], None]] = []

@@ -8,6 +8,7 @@ from typing import Any
 from runner.case.spec import Spec
 from runner.errors import BadInput, UserError
 from runner.experiment import run
+from runner.locate.judged import explained
 from runner.settings import Timing
 from runner.sweep.job import Job, finished, packed
 
@@ -15,7 +16,7 @@ from runner.sweep.job import Job, finished, packed
 def recorded(spec: Spec) -> dict[str, Any]:
     """Run a specification; return the record that a ledger would hold."""
     began = datetime.now(UTC)
-    return finished(Job(0, (), spec), packed(spec, run(spec), began))
+    return finished(Job(0, (), spec), packed(spec, explained(spec, run(spec)), began))
 
 
 def clocked(timing: bool) -> Timing:

@@ -1,7 +1,7 @@
 """What a door gives back: rows as in a report, which are true or false, and print themselves."""
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +50,11 @@ class Result:
         refused: Sequence[str] = (),
         beside: Mapping[str, str] | None = None,
         fail_on: Verdict = "suspect_reference",
+        listed: Callable[[], str] = str,
     ) -> None:
         self.records, self.varied, self.refused = [*records], varied, [*refused]
         self.beside, self.fail_on = dict(beside or {}), fail_on
+        self._listed = listed
 
     @cached_property
     def rows(self) -> list[Cells]:
@@ -67,6 +69,10 @@ class Result:
     def __bool__(self) -> bool:
         judged = any(row["status"] == "completed" for row in self.rows)
         return judged and not self.failing and all(said == "passed" for said in self.beside.values())
+
+    def explain(self) -> str:
+        """Return the source of each derivation with a margin: what each line is, and which one is wrong."""
+        return self._listed()
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the rows as a table with the types of a report's columns."""

@@ -88,7 +88,8 @@ class Judgement:
 
     `size` is the gradient's; `judged_in` the dtype in which correctness was decided; `errors` those
     against the float64 truth, `max_abs_error` the one against autograd in the same dtype, `bound` the
-    largest that is excused; `error` what the code raised.
+    largest that is excused; `wrong_line` the file and line of the mistake, `digits_lost_at` that where most
+    digits go; `error` what the code raised.
     """
 
     derivation: str = ""
@@ -107,6 +108,8 @@ class Judgement:
     checked: tuple[Checked, ...] = ()
     notes: tuple[Statement, ...] = ()
     diagnosis: tuple[Statement, ...] = ()
+    wrong_line: str = ""
+    digits_lost_at: str = ""
     times: Times | None = None
     error: str = ""
 

@@ -27,7 +27,7 @@ ERRORS = {
 """Columns, by what a judgement calls their figures."""
 AS_THEY_ARE = (
     "derivation", "wrt", "status", "verdict", "judged_in", "error", "max_abs_error", "autograd_truth_error",
-    "bound",
+    "bound", "wrong_line", "digits_lost_at",
 )  # fmt: skip
 TEXTS = tuple(column.name for column in COLUMNS if column.type is str)
 OWN = ("derivation", "wrt", "judged_in", "failed_checks", "notes", "diagnosis", "error")

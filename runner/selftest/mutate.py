@@ -97,6 +97,11 @@ def definition(function: FunctionType) -> ast.FunctionDef:
 
 def changes(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
     """Yield each change of the body, by class of mistake; a change that reads the same comes once."""
+    return ((kind, changed) for kind, changed, _ in placed_changes(tree))
+
+
+def placed_changes(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef, ast.AST]]:
+    """Yield each change of the body, by class of mistake, with the node that was changed."""
     original, seen = ast.unparse(tree), set()
     skipped = _axes_and_indices(tree)
     for statement in tree.body:
@@ -109,7 +114,7 @@ def changes(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
                     text = ast.unparse(changed)
                     if text != original and text not in seen:
                         seen.add(text)
-                        yield kind, changed
+                        yield kind, changed, node
 
 
 def replaced(tree: ast.FunctionDef, node: ast.AST, instead: ast.AST | None) -> ast.FunctionDef:

@@ -20,6 +20,7 @@ from runner.errors import Interrupted, TimedOut, reason, too_long
 from runner.experiment import run
 from runner.formula import plugins
 from runner.interrupt import swallowable
+from runner.locate.judged import explained
 from runner.process import BY_COMPILING, BY_IMPORTS, OF_PROCESS, Functions, kept
 from runner.sweep.descendants import Descendants
 from runner.sweep.job import Result, identified, lost, packed
@@ -79,7 +80,7 @@ def _result(spec: Spec, timeout_s: float | None) -> Result:
         with swallowable(), _alarm(timeout_s), _memory():
             plugins.load(spec.plugins)
             identity = identified(spec)  # by the code that was imported here
-            return {**packed(spec, run(spec), began), **identity}
+            return {**packed(spec, explained(spec, run(spec)), began), **identity}
     except TimedOut:
         status, error = "timeout", too_long(timeout_s or 0)
     except SystemExit as stop:

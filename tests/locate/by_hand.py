@@ -98,7 +98,7 @@ MLP = (
 )
 
 CROSS_ENTROPY = (
-    ('return {"z": G * (s * p - q)}', 'return {"z": G * (p - s * q)}'),
+    ('return {"z": G * (s * p - q)}', 'return {"z": G * (s * p - q) / s.numel()}'),
     ('return {"z": G * (s * p - q)}', 'return {"z": G * (q - s * p)}'),
     ('return {"z": G * (s * p - q)}', 'return {"z": s * p - q}'),
     ('return {"z": G * (s * p - q)}', 'return {"z": G * (s * p + q)}'),
@@ -106,7 +106,7 @@ CROSS_ENTROPY = (
     ('return {"z": G * (s * p - q)}', 'return {"z": G * p * (s * p - q)}'),
     (
         "return torch.where(labels == ignore_index, 0, G)[:, None]",
-        "return torch.where(labels == ignore_index, G, G)[:, None]",
+        "return torch.where(labels == ignore_index, 0, G)[:, None] / len(labels)",
     ),
     ("return len(counted) if weight is None", "return len(labels) if weight is None"),
     (
@@ -132,7 +132,7 @@ FUSED = (
         'dz = by_logits(G[rows], z, labels[rows], ignore_index, "none")',
         'dz = by_logits(grad_loss, z, labels[rows], ignore_index, "mean")',
     ),
-    ("rows = slice(start, start + chunk)", "rows = slice(start, start + chunk - 1)"),
+    ("rows = slice(start, start + chunk)", "rows = slice(start + 1, start + chunk)"),
 )
 
 MISTAKES = tuple(

@@ -1,0 +1,1 @@
+"""Which line of a hand-derived gradient is wrong, and which line loses the digits."""

@@ -1,0 +1,22 @@
+"""What the locator answers, as data: a repair, a step that is wrong, or that it does not know and why."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runner.diagnose import Statement
+from runner.locate.place import Place
+
+Kind = Literal["repair", "step", "nowhere"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer; `places` are one, or two of which one holds the mistake."""
+
+    kind: Kind
+    places: tuple[Place, ...] = ()
+    repair: Statement | None = None
+    due: str = ""
+    reason: str = ""
+    between: tuple[Place, ...] = ()
+    seeds: int = 2

@@ -1,0 +1,149 @@
+"""How each step and each name moves the result: one run with recording on, and a few passes back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from runner.locate.names import Names
+from runner.locate.record import Watch
+from runner.locate.subject import Subject
+from runner.locate.trace import Key, Trace
+
+MOST_NUMBERS = 8 * 2**20
+"""Of all derivatives together, 64 MiB in float64."""
+
+ROWS = 24
+"""Mixtures of all gradients' numbers together, no fewer than two of each gradient."""
+
+VIEWS = frozenset({
+    "__getitem__", "__get__", "T", "mT", "view", "view_as", "reshape", "transpose", "permute", "movedim",
+    "unsqueeze", "squeeze", "chunk", "split", "diagonal", "expand", "expand_as", "unbind", "swapaxes",
+    "narrow", "flatten", "unflatten", "select", "detach",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Influence:
+    """The derivative of mixtures of all gradients by each step's first result, and by each name.
+
+    A matrix has a row for each mixture; a step that moves nothing has none.
+    """
+
+    of_step: Mapping[int, Tensor]
+    of_name: Mapping[Key, Tensor]
+
+
+@lru_cache(maxsize=64)
+def sketch(numbers: int, gradients: int) -> Tensor:
+    """Return the mixtures of one gradient's numbers that are differentiated, the same for each size.
+
+    Two results agree in every number if they do so in a few random mixtures.
+    """
+    generator = torch.Generator().manual_seed(numbers)
+    rows = min(numbers, max(2, ROWS // gradients))
+    return torch.randn(rows, numbers, generator=generator, dtype=torch.float64)
+
+
+class _Probing(Watch):
+    """Adds a zero to each result, by which the gradients are then differentiated."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__()
+        self.trace = trace
+        self.zeros: dict[int, Tensor] = {}
+        self.writes = any(step.writes for step in trace.steps.values())
+
+    def see(self, index: int, func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
+        """Make the call on its own copies, so that a later write spoils nothing that autograd keeps."""
+        step = self.trace.steps.get(index)
+        is_view = step is not None and step.name in VIEWS
+        if step is not None and step.writes:
+            first, *rest = args
+            args = (first, *tree_map(_copy, tuple(rest)))
+        elif not is_view:
+            args, kwargs = tree_map(_copy, args), tree_map(_copy, dict(kwargs))
+        result = func(*args, **kwargs)
+        if step is None or not step.value.is_floating_point():
+            return result
+        if step.writes:
+            self._add(index, args[0])
+            return result
+        if is_view and self.writes and isinstance(result, Tensor):
+            return result
+        if isinstance(result, Tensor):
+            return result + self._zero(index, result)
+        if isinstance(result, tuple | list) and isinstance(result[0], Tensor):
+            return type(result)([result[0] + self._zero(index, result[0]), *result[1:]])
+        return result
+
+    def _zero(self, index: int, like: Tensor) -> Tensor:
+        zero = torch.zeros(like.shape, dtype=like.dtype, requires_grad=True)
+        self.zeros[index] = zero
+        return zero
+
+    def _add(self, index: int, target: Tensor) -> None:
+        target.add_(self._zero(index, target))
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def influence(
+    subject: Subject, trace: Trace, mixed: Callable[[Mapping[str, Tensor]], Tensor]
+) -> Influence | None:
+    """Differentiate mixtures of a run's gradients by its steps and names.
+
+    None where PyTorch cannot, or where it is too much.
+    """
+    probing = _Probing(trace)
+    at_names: dict[Key, Tensor] = {}
+
+    def probe(key: Key) -> Callable[[Tensor], Tensor]:
+        def add(value: Tensor) -> Tensor:
+            with torch.enable_grad():
+                at_names[key] = torch.zeros(value.shape, dtype=value.dtype, requires_grad=True)
+                return value + at_names[key]
+
+        return add
+
+    bindings = [b for b in trace.bindings if b.value.is_floating_point() and not probing.writes]
+    names = Names(None, {binding.key: probe(binding.key) for binding in bindings})
+    try:
+        found = subject.run(probing, names, graph=True)
+        if probing.calls != trace.calls:
+            return None
+        mixtures = mixed(found)
+        if not mixtures.requires_grad:
+            return Influence({}, {})
+        zeros = [*probing.zeros.items()]
+        sizes = {binding.key: binding.value.shape for binding in bindings}
+        named = [(key, zero) for key, zero in at_names.items() if zero.shape == sizes[key]]
+        leaves = [zero for _, zero in (*zeros, *named)]
+        if ROWS * sum(leaf.numel() for leaf in leaves) > MOST_NUMBERS:
+            return None
+        rows = [
+            torch.autograd.grad(number, leaves, retain_graph=True, allow_unused=True)
+            for number in mixtures.unbind()
+        ]
+    except Exception:  # an operation without a derivative, or one that writes where autograd keeps
+        return None
+    matrices = [_stacked(parts) for parts in zip(*rows, strict=True)]
+    split = len(zeros)
+    return Influence(
+        {index: m for (index, _), m in zip(zeros, matrices[:split], strict=True) if m is not None},
+        {key: m for (key, _), m in zip(named, matrices[split:], strict=True) if m is not None},
+    )
+
+
+def _stacked(parts: tuple[Tensor | None, ...]) -> Tensor | None:
+    like = next((part for part in parts if part is not None), None)
+    if like is None:
+        return None
+    zero = torch.zeros(like.numel(), dtype=torch.float64)
+    return torch.stack([zero if part is None else part.reshape(-1).double() for part in parts])

@@ -1,0 +1,218 @@
+"""Runs a derivation again with something changed, and tells whether that makes every gradient right."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runner.case.case import Case
+from runner.formula import Shape
+from runner.formula.derivation import Derivation
+from runner.locate.edit import Call
+from runner.locate.influence import Influence, influence, sketch
+from runner.locate.known import Known, known_values
+from runner.locate.match import Atlas, Match
+from runner.locate.names import Names
+from runner.locate.numbers import factors
+from runner.locate.record import Watch
+from runner.locate.subject import Subject
+from runner.locate.trace import Binding, Step, Trace
+
+TOLERANCE = 1e-9
+"""Of the largest true number: what float64 leaves of a right gradient."""
+
+Make = Callable[[Call], Tensor]
+
+
+class OutOfTimeError(Exception):
+    """The time that the locator may take has passed."""
+
+
+@dataclass
+class Clock:
+    """What time is left, of the processor's: others on the machine do not count."""
+
+    until: float
+
+    @classmethod
+    def of(cls, seconds: float) -> "Clock":
+        """Start one."""
+        return cls(time.thread_time() + seconds)
+
+    def check(self) -> None:
+        """Raise OutOfTimeError where no time is left."""
+        if time.thread_time() > self.until:
+            raise OutOfTimeError
+
+
+class Replaying(Watch):
+    """Puts other values in place of the results of some steps."""
+
+    def __init__(
+        self, trace: Trace, changes: Mapping[int, Make], pool: Sequence[Tensor], numbers: Sequence[float]
+    ) -> None:
+        super().__init__()
+        self.trace, self.changes, self.pool, self.numbers = trace, changes, pool, numbers
+
+    def see(self, index: int, func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
+        """Make the call; where a change is asked for, return what that gives in place of its result."""
+        if (make := self.changes.get(index)) is None:
+            return func(*args, **kwargs)
+        if self.trace.steps[index].writes:
+            before = (args[0].clone(), *args[1:])
+            result = func(*args, **kwargs)
+            args[0].copy_(make(Call(before, kwargs, args[0].clone(), self.pool, self.numbers)))
+            return result
+        result = func(*args, **kwargs)
+        first = result if isinstance(result, Tensor) else result[0]
+        new = make(Call(tuple(args), kwargs, first, self.pool, self.numbers))
+        return new if isinstance(result, Tensor) else type(result)([new, *result[1:]])
+
+
+@dataclass
+class Side:
+    """One seed: the derivation at a case, its trace, what is true there, and how steps move the result."""
+
+    subject: Subject
+    truth: Mapping[str, Tensor]
+    trace: Trace
+    known: Sequence[Known]
+    factors: Mapping[str, float]
+    clock: Clock
+    pool: list[Tensor] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, case: Case, shape: Shape, derivation: Derivation, clock: Clock) -> "Side":
+        """Run forward, its truth, and the derivation, each once."""
+        subject = Subject(case, derivation)
+        truth = derivation.kind.differentiate(
+            case.evaluate_leaves, case.inputs, case.differentiable, case.upstream
+        )
+        trace = subject.record()
+        clock.check()
+        truth = {name: truth[name] for name in trace.gradients if name in truth}
+        return cls(subject, truth, trace, known_values(case), factors(case, shape), clock)
+
+    def __post_init__(self) -> None:
+        self.scale = {name: _size(value) for name, value in self.truth.items()}
+        self.numbers = [*self.factors.values()]
+        self.atlas = Atlas(self.known, self.factors)
+        self._matches: dict[int, list[Match]] = {}
+        self._influence: list[Influence | None] = []
+
+    def wrong(self, gradients: Mapping[str, Tensor]) -> list[str]:
+        """Return the inputs whose gradient is not right."""
+        return [name for name in self.truth if not self._is_right(name, gradients.get(name))]
+
+    def _is_right(self, name: str, gradient: Tensor | None) -> bool:
+        truth = self.truth[name]
+        if gradient is None or gradient.shape != truth.shape:
+            return False
+        return bool(((gradient - truth).abs() <= TOLERANCE * self.scale[name]).all()) or not truth.numel()
+
+    def matches(self, index: int) -> list[Match]:
+        """Return what a step's value is."""
+        if index not in self._matches:
+            self._matches[index] = self.atlas.matches(self.trace.steps[index].value)
+        return self._matches[index]
+
+    def run(self, steps: Sequence[Step], bindings: Sequence[Binding], make: Make) -> dict[str, Tensor]:
+        """Run with other values in place of some steps' results, or of what names get."""
+        self.clock.check()
+        getattr(make, "reset", lambda: None)()
+
+        def renamed(value: Tensor) -> Tensor:
+            with torch._C.DisableTorchFunction():
+                return make(Call((value,), {}, value, self.pool, self.numbers))
+
+        names = Names(None, {binding.key: renamed for binding in bindings}) if bindings else None
+        changes = {step.index: make for step in steps}
+        return self.subject.run(Replaying(self.trace, changes, self.pool, self.numbers), names)
+
+    def repaired(self, steps: Sequence[Step], bindings: Sequence[Binding], make: Make) -> bool:
+        """Tell whether every gradient is right with other values; what raises is not."""
+        try:
+            return not self.wrong(self.run(steps, bindings, make))
+        except OutOfTimeError:
+            raise
+        except Exception:  # what does not fit is no repair
+            return False
+
+    def mixed(self, gradients: Mapping[str, Tensor]) -> Tensor:
+        """Return the mixtures of all gradients that are compared, each in units of its truth."""
+        return torch.cat([self._mixtures(name, gradients[name]) for name in self.truth])
+
+    def _mixtures(self, name: str, gradient: Tensor) -> Tensor:
+        flat = (gradient.reshape(-1) / self.scale[name]).double()
+        return sketch(flat.numel(), len(self.truth)) @ flat
+
+    @cached_property
+    def of_right(self) -> Tensor:
+        """Which mixtures are of gradients that are right."""
+        wrong = self.wrong(self.trace.gradients)
+        sizes = [(name, len(self._mixtures(name, value))) for name, value in self.truth.items()]
+        return torch.tensor([name not in wrong for name, size in sizes for _ in range(size)])
+
+    def moves_right_ones(self, steps: Sequence[Step], bindings: Sequence[Binding]) -> bool:
+        """Tell whether steps or names move a gradient that is right, so that they are right themselves."""
+        influence = self.influence
+        if influence is None:
+            return False
+        matrices = [influence.of_step.get(step.index) for step in steps]
+        matrices += [influence.of_name.get(binding.key) for binding in bindings]
+        return any(m is not None and float(m[self.of_right].abs().sum()) > 0 for m in matrices)
+
+    @cached_property
+    def missing(self) -> Tensor | None:
+        """What the mixtures lack of the truth; None where a gradient has another shape."""
+        if any(self.trace.gradients[name].shape != truth.shape for name, truth in self.truth.items()):
+            return None
+        return self.mixed(self.truth) - self.mixed(self.trace.gradients)
+
+    @property
+    def influence(self) -> Influence | None:
+        """How each step moves the mixtures; None where that cannot be told."""
+        if not self._influence:
+            known = self.missing is not None
+            self._influence.append(influence(self.subject, self.trace, self.mixed) if known else None)
+        return self._influence[0]
+
+    def moved(self, steps: Sequence[Step], bindings: Sequence[Binding], by: Sequence[Tensor]) -> Tensor:
+        """Return how far the mixtures move with steps or names, in proportion."""
+        influence = self.influence
+        assert influence is not None
+        found = [influence.of_step.get(step.index) for step in steps]
+        found += [influence.of_name.get(binding.key) for binding in bindings]
+        parts = [m @ b.reshape(-1).double() for m, b in zip(found, by, strict=True) if m is not None]
+        return sum(parts, torch.zeros(1, dtype=torch.float64))
+
+    def is_affine(self, steps: Sequence[Step], bindings: Sequence[Binding]) -> bool:
+        """Tell whether the result moves in proportion with steps or names, by one try."""
+        values = [step.value for step in steps] or [binding.value for binding in bindings]
+        if self.influence is None or not all(value.is_floating_point() for value in values):
+            return False
+        pushes = [_push(value.shape, seed) for seed, value in enumerate(values)]
+        waiting = iter(pushes)
+        try:
+            gradients = self.run(steps, bindings, lambda call: call.result + next(waiting))
+            actual = self.mixed(gradients) - self.mixed(self.trace.gradients)
+        except OutOfTimeError:
+            raise
+        except Exception:  # then nobody knows
+            return False
+        expected = self.moved(steps, bindings, pushes)
+        return bool((actual - expected).norm() <= 1e-7 * (actual.norm() + 1e-300))
+
+
+def _push(shape: torch.Size, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def _size(value: Tensor) -> float:
+    size = float(value.abs().max()) if value.numel() else 0.0
+    return size if 0 < size < float("inf") else 1.0

@@ -1,0 +1,139 @@
+"""Looks for the place where one change makes every gradient right, at several seeds and shapes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runner.locate.edit import Call, Edit
+from runner.locate.edits import local_edits
+from runner.locate.spot import Repair, Spot
+from runner.locate.standing import Standing
+from runner.locate.stock import Stock, binding_edits, pool_edits
+
+FITS = 1e-7
+MOST_OF_CURVED = 1.6
+"""What an edit may cost where only running it again tells whether it repairs."""
+MOST_PASSES = 8
+KNOWN = 0.4
+SOFT = 0.3
+"""What a change costs more where the step makes what is known already."""
+NEAR = 0.35
+"""Costs this close to the least are as likely."""
+
+
+@dataclass
+class Search(Standing):
+    """The search for repairs."""
+
+    skip: Callable[[Spot, Edit], bool] = lambda spot, edit: False
+    affine: dict[Spot, bool] = field(default_factory=dict)
+
+    @cached_property
+    def stock(self) -> Stock:
+        """What may be put in: what the derivation is given, what it has made, and what forward makes."""
+        names: list[str] = []
+        made: list[int] = []
+        extra: list[float] = []
+        seen: list[Tensor] = []
+
+        def add(name: str, values: Sequence[Any], time: int, cost: float) -> None:
+            one = values[0]
+            if not all(isinstance(value, Tensor) and value.is_floating_point() for value in values):
+                return
+            if not any(v.shape == one.shape and torch.equal(v, one) for v in seen):
+                seen.append(one)
+                for side, value in zip(self.sides, values, strict=True):
+                    side.pool.append(value)
+                names.append(name)
+                made.append(time)
+                extra.append(cost)
+
+        values = [side.subject.case.values for side in self.sides]
+        for name in values[0]:
+            add(name, [of_side.get(name) for of_side in values], -1, 0.0)
+        for index, step in self.one.trace.steps.items():
+            text = step.named[0] if step.named else (step.place[0].text if step.place else "")
+            made_by = [side.trace.steps[index].value for side in self.sides]
+            add(text or step.name, made_by, index, 0.0 if step.named else 0.1)
+        for known in zip(*(side.known for side in self.sides), strict=False):
+            if known[0].kind == "value" and known[0].name != "?":
+                add(known[0].name, [one.value for one in known], -1, 0.6)
+        return Stock(names, made, extra)
+
+    def is_affine(self, spot: Spot) -> bool:
+        """Tell whether the result moves in proportion with a spot."""
+        if spot not in self.affine:
+            self.affine[spot] = self.one.is_affine(spot.steps, spot.bindings)
+        return self.affine[spot]
+
+    def may_repair(self, spot: Spot, edit: Edit) -> bool:
+        """Tell whether an edit moves the result to where it should be, as far as derivatives tell."""
+        if not self.is_affine(spot):
+            return edit.cost <= MOST_OF_CURVED and not spot.bindings
+        moved = []
+        for i, value in enumerate(spot.values):
+            args, kwargs = spot.steps[i].called if spot.steps else ((value,), {})
+            try:
+                new = edit.make(Call(args, kwargs, value, self.one.pool, self.one.numbers))
+            except Exception:  # what does not fit is no repair
+                return False
+            if new.shape != value.shape or not value.is_floating_point() or not new.is_floating_point():
+                return True
+            moved.append(new - value)
+        return self.moves_right(spot, moved)
+
+    def moves_right(self, spot: Spot, by: list[Tensor]) -> bool:
+        """Tell whether moving a spot by so much takes the result to the truth."""
+        missing = self.one.missing
+        if missing is None:
+            return True
+        left = missing - self.one.moved(spot.steps, spot.bindings, by)
+        return bool(left.norm() <= FITS * missing.norm())
+
+    def holds(self, spot: Spot, edit: Edit) -> bool:
+        """Tell whether an edit makes every gradient right at all sides."""
+        return all(side.repaired(spot.steps, spot.bindings, edit.make) for side in self.sides)
+
+    def local_repairs(self) -> Iterator[Repair]:
+        """Yield the edits of single steps, with their own operands alone, that are repairs."""
+        words = [*self.one.factors]
+        steps = (spot for spot in self.suspects if spot.steps)
+        return self._found((spot, local_edits(spot.steps[0], words)) for spot in steps)
+
+    def pool_repairs(self, *, arguments: bool) -> Iterator[Repair]:
+        """Yield the edits that put in another value: in steps and assignments, or in arguments."""
+        spots = (s for s in self.suspects if s.is_argument == arguments)
+        return self._found((s, self._pool_edits(s)) for s in spots if self.is_affine(s))
+
+    def _pool_edits(self, spot: Spot) -> Iterator[Edit]:
+        stock = self.stock
+        if spot.steps:
+            return pool_edits(spot.steps[0], self.one.pool, stock)
+        binding = spot.bindings[0]
+        return binding_edits(binding.name, binding.value, self.one.pool, stock, binding.time)
+
+    def _found(self, candidates: Iterator[tuple[Spot, Iterator[Edit]]]) -> Iterator[Repair]:
+        least = float("inf")
+        for spot, edits in candidates:
+            soft = self.is_soft(spot)
+            for edit in edits:
+                edit = replace(edit, cost=edit.cost + SOFT) if soft else edit
+                if edit.cost > least + NEAR or self.skip(spot, edit):
+                    continue
+                self.one.clock.check()
+                if self.may_repair(spot, edit) and self.holds(spot, edit):
+                    edit = replace(edit, cost=edit.cost - self._bonus(spot, edit))
+                    least = min(least, edit.cost)
+                    yield Repair(spot, edit)
+
+    def _bonus(self, spot: Spot, edit: Edit) -> float:
+        """Return what makes a factor likelier where, of all places in a product, it makes what is known."""
+        if edit.what.name != "times" or len(spot.values) > 1:
+            return 0.0
+        (value,) = spot.values
+        new = edit.make(Call((), {}, value, self.one.pool, self.one.numbers))
+        return KNOWN if any(match.is_exact for match in self.one.atlas.matches(new)) else 0.0

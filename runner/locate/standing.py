@@ -1,0 +1,159 @@
+"""Which steps of a derivation are suspect: on the way to a wrong gradient, and on that to nothing right."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runner.locate.replay import Side
+from runner.locate.spot import Spot
+from runner.locate.trace import Binding, Step
+
+CONSTANTS = frozenset({
+    "zeros", "zeros_like", "new_zeros", "empty", "empty_like", "new_empty", "ones", "ones_like", "new_ones",
+    "full", "full_like", "new_full", "eye", "arange", "tensor",
+})  # fmt: skip
+
+
+@dataclass
+class Standing:
+    """Two runs of one derivation, or more, and what each step of the first is known to be."""
+
+    one: Side
+    other: Side
+    third: list[Side] = field(default_factory=list)
+
+    @cached_property
+    def spots(self) -> list[Spot]:
+        """The steps by their expression, and by their chain of calls where there are several; the names."""
+        return [*self._of_steps(), *self._of_names()]
+
+    def _of_steps(self) -> Iterator[Spot]:
+        sites: dict[Any, list[Step]] = {}
+        chains: dict[Any, list[Step]] = {}
+        for step in self.one.trace.steps.values():
+            sites.setdefault((step.place[:1], step.name), []).append(step)
+            chains.setdefault((step.place, step.name), []).append(step)
+        seen = set()
+        for steps in (*sites.values(), *chains.values()):
+            places = {step.place for step in steps}
+            spot = Spot(steps[0].place if len(places) == 1 else steps[0].place[:1], tuple(steps))
+            if spot.indices not in seen:
+                seen.add(spot.indices)
+                yield spot
+
+    def _of_names(self) -> Iterator[Spot]:
+        found: dict[Any, list[Binding]] = {}
+        for binding in self.one.trace.bindings:
+            if binding.value.is_floating_point():
+                found.setdefault((binding.place, binding.name), []).append(binding)
+        return (Spot(bindings[0].place, bindings=tuple(bindings)) for bindings in found.values())
+
+    @property
+    def sides(self) -> list[Side]:
+        """All runs that a repair must hold in."""
+        return [self.one, self.other, *self.third]
+
+    @cached_property
+    def wrong(self) -> list[str]:
+        """The inputs whose gradient is wrong."""
+        return self.one.wrong(self.one.trace.gradients)
+
+    @cached_property
+    def guilty(self) -> set[int]:
+        """The steps that a wrong gradient comes from."""
+        made = (self.one.trace.returned.get(name) for name in self.wrong)
+        return self.one.trace.ancestors({index for index in made if index is not None})
+
+    @cached_property
+    def right(self) -> set[int]:
+        """The steps that a right gradient comes from, or that the true gradient of something comes from."""
+        trace = self.one.trace
+        made = {
+            index for name, index in trace.returned.items() if name not in self.wrong and index is not None
+        }
+        before = {source for index in self.true for source in trace.steps[index].sources}
+        return trace.ancestors(made | before) | self.true
+
+    @cached_property
+    def constant(self) -> set[int]:
+        """The steps that make a constant, to be written over."""
+        return {index for index, step in self.one.trace.steps.items() if step.name in CONSTANTS}
+
+    def is_soft(self, spot: Spot) -> bool:
+        """Tell whether all that a spot makes is true of something, if perhaps not of what was meant."""
+        return bool(spot.steps) and spot.indices <= self.exact
+
+    @cached_property
+    def true(self) -> set[int]:
+        """The steps that make exactly the true gradient of something at both sides, and are named so."""
+        handed = {self.one.trace.returned.get(name) for name in self.wrong}
+        found = {index for index in self.exact if self._is(index, "gradient")}
+        return {
+            index for index in found - handed if not self.is_misnamed(index) and not self._has_opposite(index)
+        }
+
+    def _has_opposite(self, index: int) -> bool:
+        """Tell whether a step's value is also the opposite of a gradient: a sign may make it either."""
+        return any(
+            m.factor == -1 and not m.form and m.known.kind == "gradient" for m in self.one.matches(index)
+        )
+
+    def is_misnamed(self, index: int) -> bool:
+        """Tell whether a step has the name of a gradient that it is not: `grad_h`, `dh` or `d_h`."""
+        step = self.one.trace.steps[index]
+        return any(self._denies(name, step.value) for name in step.named)
+
+    def _denies(self, name: str, value: Tensor) -> bool:
+        meant = next((name[len(p) :] for p in ("grad_", "d_", "g_", "d") if name.startswith(p)), "")
+        same = [k.value for k in self.one.known if k.kind == "gradient" and k.name == meant]
+        return bool(same) and not any(_close(value, truth) for truth in same)
+
+    @cached_property
+    def exact(self) -> set[int]:
+        """The steps that make exactly what is known, at both sides; not those that hand on an operand."""
+        steps = self.one.trace.steps
+        known = (index for index in steps if self._is(index, "gradient") or self._is(index, "value"))
+        return {index for index in known if not _hands_on(steps[index])}
+
+    def _is(self, index: int, kind: str) -> bool:
+        if self.one.trace.steps[index].value.numel() < 2:
+            return False
+        pairs = ((self.one, index), (self.other, index))
+        found = [
+            {m.entry for m in side.matches(i) if m.is_exact and m.known.kind == kind} for side, i in pairs
+        ]
+        return bool(found[0] & found[1])
+
+    @cached_property
+    def suspects(self) -> list[Spot]:
+        """The spots on the way to a wrong gradient, but for those of right steps, in the order of the run."""
+        found = []
+        for spot in self.spots:
+            if not spot.place or self.one.moves_right_ones(spot.steps, spot.bindings):
+                continue
+            if spot.steps:
+                if spot.indices & self.guilty and not spot.indices <= self.right:
+                    found.append(spot)
+            elif self._moves(spot):
+                found.append(spot)
+        return sorted(found, key=lambda spot: (spot.time, not spot.steps))
+
+    def _moves(self, spot: Spot) -> bool:
+        """Tell whether a name moves the result."""
+        influence = self.one.influence
+        return influence is not None and any(binding.key in influence.of_name for binding in spot.bindings)
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def _hands_on(step: Step) -> bool:
+    """Tell whether a step of several operands returns one of them as it is."""
+    flat = step.value.reshape(-1)
+    same = (v.numel() == flat.numel() and torch.equal(v.reshape(-1), flat) for v in step.operands)
+    return len(step.operands) > 1 and any(same)

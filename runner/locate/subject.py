@@ -1,0 +1,53 @@
+"""A derivation at one case, to be run and watched as often as it takes."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from runner.case.case import Case
+from runner.formula.derivation import Derivation
+from runner.judge.manual import copied
+from runner.locate.names import Names, following
+from runner.locate.record import Recorder, Watch
+from runner.locate.trace import Trace, called, frozen
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A derivation at one case, to be run as often as it takes."""
+
+    case: Case
+    derivation: Derivation
+
+    def run(self, watch: Watch, names: Names | None = None, *, graph: bool = False) -> dict[str, Tensor]:
+        """Run it on copies, watched; return its gradients. With `graph`, with recording on."""
+        values = {name: copied(value) for name, value in self.case.values.items()}
+        bound = self.derivation.bound(values, self.case.inputs)
+        with torch.enable_grad() if graph else torch.no_grad(), following(names), watch:
+            result = called(bound)
+        return self.derivation.by_name(result)
+
+    def record(self) -> Trace:
+        """Run it once and return what it did."""
+        recorder = Recorder()
+        trace = recorder.trace
+        trace.gradients = self.run(recorder, Names(recorder, {}))
+        trace.calls = recorder.calls
+        for name, tensor in trace.gradients.items():
+            made = recorder.sources(tensor)
+            trace.returned[name] = max(made) if made else None
+            trace.entries[name] = recorder.entries.get(id(tensor), ())
+        trace.gradients = {name: frozen(tensor) for name, tensor in trace.gradients.items()}
+        return trace
+
+
+def watched(run: Callable[[], Any]) -> tuple[Any, Recorder]:
+    """Run a forward, watched, with recording on; return its result and the records."""
+    recorder = Recorder()
+    with torch.enable_grad(), following(Names(recorder, {})), recorder, nullcontext():
+        result = called(run)
+    return result, recorder

@@ -1,0 +1,50 @@
+"""What an answer says, as statements."""
+
+from typing import Any
+
+from runner.diagnose import Statement, say
+from runner.locate.answer import Answer
+from runner.locate.place import Line, Place
+
+WHY = {
+    "time": "the time that it may take has passed",
+    "right_here": "the gradient is right on the small cases that are searched",
+    "control_flow": "control flow, or Python numbers, decide what is done",
+    "several": "several steps may be wrong, or there are two mistakes",
+    "several_repairs": "changes at several lines repair it",
+    "between": "the steps before the first that is known to be wrong are not recognised",
+    "no_source": "there is no source",
+    "raises": "the derivation raises on the small cases that are searched",
+    "another": "an input has no gradient at all",
+}
+
+
+def statement(answer: Answer) -> Statement:
+    """Return what an answer says, as data."""
+    if answer.kind == "nowhere":
+        first, last = answer.between if len(answer.between) == 2 else ((), ())
+        apart = bool(first and last and str(first[0]) != str(last[0]))
+        between = say("between", first=str(first[0]), last=str(last[0])) if apart else None
+        return say("not_located", why=WHY[answer.reason], between=between)
+    place, *others = answer.places
+    other = say("or_at", place=spelled(others[0])) if others else None
+    if answer.kind == "repair":
+        return say("repaired_at", place=spelled(place), change=answer.repair, seeds=answer.seeds, other=other)
+    figures: dict[str, Any] = {"due": answer.due} if answer.due else {}
+    if others:
+        figures["other"] = spelled(others[0])
+    return say("wrong_step", place=spelled(place), **figures)
+
+
+def spelled(place: Place) -> str:
+    """Return a place in words: a line, where it was called from, and the line that gives it a number."""
+    first, *others = place
+    callers = [line for line in others if not line.gives]
+    numbers = [line for line in others if line.gives]
+    called = f", called from {_briefly(callers[0], first)}" if callers else ""
+    given = f", with what {_briefly(numbers[0], first)} returns" if numbers else ""
+    return f"{first}{called}{given}"
+
+
+def _briefly(line: Line, beside: Line) -> str:
+    return f"line {line.line}" if line.file == beside.file else str(line)
