@@ -102,11 +102,21 @@ def answered(search: Search, repairs: list[Repair]) -> Answer:
     except OutOfTimeError:
         if not repairs:
             return Answer(kind="nowhere", reason="time")
-    if repairs and not (dues and all(search.is_soft(repair.spot) for repair in near(repairs))):
+    if repairs and not _contradicted(search, repairs, dues):
         return replace(_of_repairs(repairs, dues), seeds=len({id(side) for side in search.sides}))
     if dues:
         return _of_dues(search, dues)
     return _of_suspects(search)
+
+
+def _contradicted(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]) -> bool:
+    """Tell whether all repairs change what is known to be right, and none does so on the way to a wrong step."""
+    best = near(repairs)
+    if not dues or not all(search.is_soft(repair.spot) for repair in best):
+        return False
+    places = _of_dues(search, dues).places
+    on_the_way = {(line.file, line.line) for place in places for line in place}
+    return not any((r.spot.place[0].file, r.spot.place[0].line) in on_the_way for r in best)
 
 
 def near(repairs: Sequence[Repair]) -> list[Repair]:
