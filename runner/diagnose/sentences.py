@@ -61,6 +61,16 @@ def _not_compared(count: int, first: str, others: int) -> str:
     return f"{count} elements are not compared, for {where}: float64 autograd is not finite there"
 
 
+WHOLE = ("multiplied", "divided", "transposed", "added up", "with +", "with -")
+
+
+def _repaired_at(place: str, change: Any, seeds: int, text: str = "", other: Any = None) -> str:
+    words = str(change)
+    is_whole = text and words.startswith(WHOLE) and " in place of " not in words
+    what = f"with `{text}` {words.removeprefix('with ')}" if is_whole else words
+    return f"{place}: {what} every gradient is right, at {seeds} seeds{other or ''}"
+
+
 def _wrong_step(place: str, due: str = "", other: Any = None) -> str:
     if other:
         should = f"; {place} should give {due}" if due else ""
@@ -264,7 +274,7 @@ SENTENCES: dict[str, Words] = {
     "refuses_autocast": "under autocast it raises {reason}",
     "loses_under_autocast": "under autocast to bfloat16 {loss}",
     # where
-    "repaired_at": "{place}: {change} every gradient is right, at {seeds} seeds{other}",
+    "repaired_at": _repaired_at,
     "wrong_step": _wrong_step,
     "not_located": "not located{between}: {why}",
     "or_at": "; or the mistake is in {place}",

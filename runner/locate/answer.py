@@ -11,7 +11,11 @@ Kind = Literal["repair", "step", "nowhere"]
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer; `places` are one, or two of which one holds the mistake."""
+    """An answer; `places` are one, or two of which one holds the mistake.
+
+    `text` is the expression that a repair changes, `seeds` on how many it was run, `due` what a wrong step
+    should be; `between` are the places that are left where it is not located, for the `reason` given.
+    """
 
     kind: Kind
     places: tuple[Place, ...] = ()
@@ -20,3 +24,4 @@ class Answer:
     reason: str = ""
     between: tuple[Place, ...] = ()
     seeds: int = 2
+    text: str = ""

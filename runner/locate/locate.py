@@ -110,7 +110,7 @@ def answered(search: Search, repairs: list[Repair]) -> Answer:
 
 
 def _contradicted(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]) -> bool:
-    """Tell whether all repairs change what is known to be right, and none does so on the way to a wrong step."""
+    """Tell whether repairs change only what is known to be right, off the way to the first wrong step."""
     best = near(repairs)
     if not dues or not all(search.is_soft(repair.spot) for repair in best):
         return False
@@ -134,7 +134,8 @@ def _of_repairs(repairs: Sequence[Repair], dues: Sequence[Due]) -> Answer:
     if len(places) > 2:
         return Answer(kind="nowhere", reason="several_repairs", between=(places[0], places[-1]))
     due = dues[0].value if dues else ""
-    return Answer(kind="repair", places=tuple(places[:2]), repair=best[0].what, due=due)
+    text = best[0].spot.steps[0].place[0].text if best[0].spot.steps else best[0].spot.bindings[0].name
+    return Answer(kind="repair", places=tuple(places), repair=best[0].what, due=due, text=text)
 
 
 def _of_dues(search: Search, dues: Sequence[Due]) -> Answer:

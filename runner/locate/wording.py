@@ -29,11 +29,12 @@ def statement(answer: Answer) -> Statement:
     place, *others = answer.places
     other = say("or_at", place=spelled(others[0])) if others else None
     if answer.kind == "repair":
-        return say("repaired_at", place=spelled(place), change=answer.repair, seeds=answer.seeds, other=other)
-    figures: dict[str, Any] = {"due": answer.due} if answer.due else {}
+        figures = {"change": answer.repair, "text": answer.text, "seeds": answer.seeds, "other": other}
+        return say("repaired_at", place=spelled(place), **figures)
+    more: dict[str, Any] = {"due": answer.due} if answer.due else {}
     if others:
-        figures["other"] = spelled(others[0])
-    return say("wrong_step", place=spelled(place), **figures)
+        more["other"] = spelled(others[0])
+    return say("wrong_step", place=spelled(place), **more)
 
 
 def spelled(place: Place) -> str:
