@@ -66,6 +66,8 @@ def of_binary(step: Step, symbol: str, turned: bool, numbers: Sequence[str]) -> 
 
     for other in OTHERS[symbol]:
         yield Edit(say("in_place_of", new=other, old=symbol), 1.0, by(OPERATIONS[other]))
+    if symbol == "+":  # `1 + s` arrives as `s + 1`
+        yield Edit(say("in_place_of", new="-", old="+"), 1.05, by(lambda a, b: b - a))
     if symbol in ("-", "/", "**"):
         swapped = f"{right} {symbol} {left}", f"{left} {symbol} {right}"
         yield Edit(

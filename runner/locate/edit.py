@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isclose
+from math import isclose, isfinite
 from typing import Any
 
 import torch
@@ -79,6 +79,8 @@ def texts(step: Step, count: int) -> list[str]:
 
 def said(number: float) -> str:
     """Write a number as a person would, as a fraction where it is one."""
+    if not isfinite(number):
+        return str(number)
     fraction = Fraction(number).limit_denominator(1000)
     return (
         str(fraction) if isclose(float(fraction), number, rel_tol=1e-12, abs_tol=1e-300) else f"{number:.6g}"

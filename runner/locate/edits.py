@@ -39,6 +39,10 @@ def local_edits(step: Step, numbers: Sequence[str]) -> Iterator[Edit]:
         and name not in BINARY
         and name not in ("setitem", "getitem")
     ):
-        yield Edit(say("without", what=step.name.strip("_")), 1.4, lambda call: call.args[0])
+        yield Edit(
+            say("without", what=step.name.strip("_")),
+            1.0 if step.name == "neg" else 1.4,
+            lambda call: call.args[0],
+        )
     if step.value.is_floating_point():
         yield from of_result(step, numbers)

@@ -96,6 +96,8 @@ def answered(search: Search, repairs: list[Repair]) -> Answer:
         if len(distinct(r.spot.place for r in best)) != 1 or search.is_soft(best[0].spot):
             dues.extend(Dues(search).found())
         if not repairs and not dues:
+            repairs.extend(search.unfinished())
+        if not repairs and not dues:
             repairs.extend(search.pool_repairs(arguments=True))
         if not repairs and not dues:
             dues.extend(Dues(search).found(soft=True))
@@ -188,10 +190,20 @@ def _returned(search: Search, name: str) -> list[Place]:
         return [place for place in (entry, *same) if place]
     if another_shape:
         step = trace.steps[made]
-        if step.sources <= search.exact:
+        if step.sources <= search.exact or _lacks_a_sum(gradient, search.one.truth[name]):
             names = [b.place for b in trace.bindings if not b.is_argument and _is_operand(b.value, step)]
-            return [step.place, *names]
+            same = [b.place for b in trace.bindings if not b.is_argument and _equal(b.value, gradient)]
+            return [*same[:1], step.place, *names]
     return []
+
+
+def _lacks_a_sum(gradient: Tensor, truth: Tensor) -> bool:
+    """Tell whether a gradient is right once it is summed to the size of the truth."""
+    try:
+        summed = gradient.sum_to_size(truth.shape)
+    except RuntimeError:
+        return False
+    return torch.allclose(summed, truth, rtol=1e-9, atol=1e-12)
 
 
 def _is_operand(value: Tensor, step: Step) -> bool:

@@ -102,11 +102,27 @@ class Names:
             binding = Binding(key, name, place, frozen(value), recorder.calls, made, entered)
             recorder.trace.bindings.append(binding)
 
+    def _handed_on(self, frame: FrameType, value: Tensor, line: Line) -> None:
+        """Record that a function returns what it was given as it is."""
+        assert self.recorder is not None
+        code, recorder = frame.f_code, self.recorder
+        given = (frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount])
+        callers = tuple(one for one in place_of(frame.f_back, ROOT) if not is_machinery_file(one))
+        if callers and any(argument is value for argument in given):
+            key = (code.co_filename, code.co_firstlineno, "return", line.line, len(recorder.trace.bindings))
+            made = recorder.maker.get(id(value))
+            with torch._C.DisableTorchFunction():
+                kept = frozen(value)
+            place = (line, *callers)
+            recorder.trace.bindings.append(Binding(key, "return", place, kept, recorder.calls, made, False))
+
     def _returned(self, frame: FrameType, value: Any) -> None:
         assert self.recorder is not None
         line = line_at(frame.f_code, frame.f_lasti)
         found = tree_flatten(value)[0]
         self.recorder.numbers += [(part, line) for part in found if type(part) in (int, float)]
+        if isinstance(value, Tensor):
+            self._handed_on(frame, value, line)
         for tensor in tensors_of(value):
             self.recorder.alive.append(tensor)
             self.recorder.returns[id(tensor)] = line, self.recorder.calls

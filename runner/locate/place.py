@@ -52,12 +52,17 @@ def _positions(code: CodeType) -> tuple[tuple[int | None, int | None, int | None
     return tuple(code.co_positions())
 
 
-@lru_cache(maxsize=16384)
 def line_at(code: CodeType, instruction: int) -> Line:
     """Return the expression that an instruction belongs to."""
+    return _line_at(code, instruction, code.co_filename)
+
+
+@lru_cache(maxsize=16384)
+def _line_at(code: CodeType, instruction: int, file: str) -> Line:
+    """Remember lines by file too: code that reads the same is equal wherever it stands."""
     first, last, begin, end = _positions(code)[instruction // 2]
     line = first or code.co_firstlineno
-    return Line(code.co_filename, line, last or line, (begin or 0, end or 10**6), code.co_name)
+    return Line(file, line, last or line, (begin or 0, end or 10**6), code.co_name)
 
 
 def is_machinery(code: CodeType) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from runner.locate.arithmetic import of_result
 from runner.locate.edit import Call, Edit
 from runner.locate.edits import local_edits
 from runner.locate.spot import Repair, Spot
@@ -108,6 +109,11 @@ class Search(Standing):
         """Yield the edits that put in another value: in steps and assignments, or in arguments."""
         spots = (s for s in self.suspects if s.is_argument == arguments)
         return self._found((s, self._pool_edits(s)) for s in spots if self.is_affine(s))
+
+    def unfinished(self) -> Iterator[Repair]:
+        """Yield the factors that a true gradient may lack before it is used."""
+        words = [*self.one.factors]
+        return self._found((spot, of_result(spot.steps[0], words)) for spot in self.last_true)
 
     def _pool_edits(self, spot: Spot) -> Iterator[Edit]:
         stock = self.stock

@@ -142,6 +142,15 @@ class Standing:
                 found.append(spot)
         return sorted(found, key=lambda spot: (spot.time, not spot.steps))
 
+    @property
+    def last_true(self) -> list[Spot]:
+        """The last spots that make the true gradient of something on the way to a wrong one."""
+        trace = self.one.trace
+        on_the_way = self.true & self.guilty
+        last = on_the_way - trace.ancestors({s for index in on_the_way for s in trace.steps[index].sources})
+        found = [spot for spot in self.spots if spot.steps and spot.indices <= last and spot.place]
+        return [spot for spot in found if not self.one.moves_right_ones(spot.steps, ())]
+
     def _moves(self, spot: Spot) -> bool:
         """Tell whether a name moves the result."""
         influence = self.one.influence
