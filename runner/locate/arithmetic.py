@@ -94,6 +94,26 @@ def of_binary(step: Step, symbol: str, turned: bool, numbers: Sequence[str]) -> 
             yield Edit(what, 1.6 + 0.01 * len(words), _with_number_of(by, symbol, first, i))
 
 
+def of_choice(step: Step) -> Iterator[Edit]:
+    """Yield other numbers, and an operand in place of a number, in a choice between two values."""
+    for i in (1, 2):
+        number = step.args[i]
+        if type(number) in (int, float):
+            for small in (*SMALL, -number):
+                if small != number:
+                    what = say("in_place_of", new=said(small), old=said(number))
+                    yield Edit(what, 1.2, _chosen(i, small))
+
+
+def _chosen(i: int, number: float) -> Callable[[Call], Tensor]:
+    def make(call: Call) -> Tensor:
+        given: list[Any] = [*call.args]
+        given[i] = number
+        return torch.where(*given)
+
+    return make
+
+
 def _with_number(symbol: str, first: bool, number: float) -> Callable[[Any, Any], Any]:
     apply = OPERATIONS[symbol]
     return lambda a, b: apply(number, b) if first else apply(a, number)

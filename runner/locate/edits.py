@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from runner.diagnose import say
-from runner.locate.arithmetic import BINARY, of_binary, of_result
+from runner.locate.arithmetic import BINARY, of_binary, of_choice, of_result
 from runner.locate.edit import Edit, operation
 from runner.locate.reductions import REDUCTIONS, of_einsum, of_reduction, of_slice
 from runner.locate.trace import Step
@@ -27,6 +27,7 @@ def local_edits(step: Step, numbers: Sequence[str]) -> Iterator[Edit]:
         yield Edit(
             say("branches_swapped"), 1, lambda call: torch.where(call.args[0], call.args[2], call.args[1])
         )
+        yield from of_choice(step)
     elif name in COMPARISONS:
         yield Edit(say("negated"), 1.2, lambda call: ~call.result)
     elif name == "einsum":

@@ -1,7 +1,7 @@
 """Watches the calls of PyTorch in a run, and makes a record of each that makes a tensor."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -67,9 +67,7 @@ class Recorder(Watch):
             index, func, name, args, kwargs, place, before, [frozen(t) for t in made], writes, sources
         )
         step.nodes = [tensor.grad_fn for tensor in made]
-        step.place += tuple(
-            replace(line, gives=True) for line in self._helpers(step, given) if line not in place
-        )
+        step.place = self._with_helpers(step, given)
         self.trace.steps[index] = step
         for tensor in made:
             self.alive.append(tensor)
@@ -84,15 +82,20 @@ class Recorder(Watch):
         made = {self.maker[id(tensor)]} if id(tensor) in self.maker else set()
         return made | {*self.writers.get(memory(tensor), ())}
 
-    def _helpers(self, step: Step, given: list[Tensor]) -> tuple[Line, ...]:
-        """Return lines of helpers that returned a number which the step uses, or what the machinery uses."""
+    def _with_helpers(self, step: Step, given: list[Tensor]) -> Place:
+        """Add helpers that returned a number which the step uses; for the machinery, what gave it tensors."""
+        if step.place and is_machinery_file(step.place[0]):
+            lines = dict.fromkeys(self.returns[id(t)][0] for t in given if id(t) in self.returns)
+            return tuple(lines) or step.place
+        helpers = (replace(line, gives=True) for line in self._helpers(step) if line not in step.place)
+        return (*step.place, *helpers)
+
+    def _helpers(self, step: Step) -> Iterable[Line]:
+        """Return lines of helpers that returned a number which the step uses."""
         numbers = {
             part for part in tree_flatten((step.args, dict(step.kwargs)))[0] if type(part) in (int, float)
         }
-        lines = [line for value, line in self.numbers[-8:] if value in numbers]
-        if step.place and is_machinery_file(step.place[0]):
-            lines += [self.returns[id(tensor)][0] for tensor in given if id(tensor) in self.returns]
-        return tuple(dict.fromkeys(lines))
+        return dict.fromkeys(line for value, line in self.numbers[-8:] if value in numbers)
 
 
 def memory(tensor: Tensor) -> int:

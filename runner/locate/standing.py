@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from runner.locate.place import is_machinery_file
 from runner.locate.replay import Side
 from runner.locate.spot import Spot
 from runner.locate.trace import Binding, Step
@@ -133,7 +134,9 @@ class Standing:
         """The spots on the way to a wrong gradient, but for those of right steps, in the order of the run."""
         found = []
         for spot in self.spots:
-            if not spot.place or self.one.moves_right_ones(spot.steps, spot.bindings):
+            if not spot.place or is_machinery_file(spot.place[0]):
+                continue
+            if self.one.moves_right_ones(spot.steps, spot.bindings):
                 continue
             if spot.steps:
                 if spot.indices & self.guilty and not spot.indices <= self.right:
