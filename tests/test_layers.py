@@ -124,10 +124,14 @@ def test_importing_handgrad_loads_nothing_heavy() -> None:
     assert loaded == f"\nrunner.formula.registry {version('handgrad')}\n"
 
 
+OPERATIONS = {"runner.selftest.operators.calls": {"amax"}}
+"""What is named as an operation of PyTorch's, and happens to be a formula too."""
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("runner")])
 def test_the_runner_names_no_formula(name: str) -> None:
     formulas = {path.stem for path in ROOT.glob("experiments/*/[!_]*.py")}
     assert len(formulas) > 20
     tree = ast.walk(ast.parse(FILES[name].read_text()))
     texts = {n.value for n in tree if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    assert not formulas & texts
+    assert not formulas & texts - OPERATIONS.get(name, set())

@@ -19,9 +19,9 @@ stride, several sizes of an image have the same places; output_padding chooses a
 the far edge get b alone, and their g goes nowhere but to b.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -71,14 +71,15 @@ def convolved(
 
 
 def size_of(
-    places: list[int] | torch.Size,
-    kernel: list[int] | torch.Size,
+    places: Sequence[int],
+    kernel: Sequence[int],
     stride: int,
     padding: int,
     output_padding: int,
-) -> list[int]:
+) -> tuple[int, ...]:
     """Return the size of the image."""
-    return [(n - 1) * stride - 2 * padding + k + output_padding for n, k in zip(places, kernel, strict=True)]
+    sizes = zip(places, kernel, strict=True)
+    return tuple((n - 1) * stride - 2 * padding + k + output_padding for n, k in sizes)
 
 
 register(
