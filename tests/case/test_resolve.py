@@ -17,19 +17,19 @@ NEVER_EMPTY = [(e, d) for e, d in DIMENSIONS if d not in lookup(configuration(e)
 
 
 @pytest.mark.parametrize(("experiment", "parameter"), PARAMETERS)
-@pytest.mark.parametrize("value", ["no such value", math.nan, {"a": 1}], ids=str)
-def test_a_value_outside_the_domain_is_refused(experiment: str, parameter: str, value: object) -> None:
+def test_a_value_outside_the_domain_is_refused(experiment: str, parameter: str) -> None:
     domain = lookup(configuration(experiment).formula).domain_of(parameter)
-    with pytest.raises(UserError) as caught:
-        specification(experiment, params={parameter: value})
-    assert f"params.{parameter}={value}: must be {domain.description}" in str(caught.value)
+    for value in ("no such value", math.nan, {"a": 1}):
+        with pytest.raises(UserError) as caught:
+            specification(experiment, params={parameter: value})
+        assert f"params.{parameter}={value}: must be {domain.description}" in str(caught.value)
 
 
 @pytest.mark.parametrize(("experiment", "dimension"), DIMENSIONS)
-@pytest.mark.parametrize("value", ["five", 1.5, -1, True, None, [2.5], [[3]]], ids=str)
-def test_a_dimension_that_is_none_is_refused(experiment: str, dimension: str, value: object) -> None:
-    with pytest.raises(UserError, match=rf"shape\.{dimension}="):
-        specification(experiment, shape={dimension: value})
+def test_a_dimension_that_is_none_is_refused(experiment: str, dimension: str) -> None:
+    for value in ("five", 1.5, -1, True, None, [2.5], [[3]]):
+        with pytest.raises(UserError, match=rf"shape\.{dimension}="):
+            specification(experiment, shape={dimension: value})
 
 
 @pytest.mark.parametrize(("experiment", "dimension"), NEVER_EMPTY)
