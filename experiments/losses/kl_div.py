@@ -51,6 +51,8 @@ def forward(
 def library(
     logq: Tensor, target: Tensor, *, log_target: bool = False, reduction: Reduction = "batchmean"
 ) -> Tensor:
+    if reduction == "mean":  # which PyTorch warns of
+        return torch.nn.functional.kl_div(logq, target, reduction="none", log_target=log_target).mean()
     return torch.nn.functional.kl_div(logq, target, reduction=reduction, log_target=log_target)
 
 
