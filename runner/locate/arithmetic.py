@@ -109,7 +109,8 @@ def _chosen(i: int, number: float) -> Callable[[Call], Tensor]:
     def make(call: Call) -> Tensor:
         given: list[Any] = [*call.args]
         given[i] = number
-        return torch.where(*given)
+        chosen: Tensor = torch.where(*given)
+        return chosen
 
     return make
 
