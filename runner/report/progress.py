@@ -79,7 +79,7 @@ def _silently(plan: Plan) -> Iterator[Observe]:
 @contextmanager
 def _lines(plan: Plan) -> Iterator[Observe]:
     out = console()
-    out.print(str(plan))
+    out.print(str(plan), soft_wrap=True)
     tally, last = Tally(plan.to_run), time.monotonic()
 
     def observe(record: Mapping[str, Any]) -> None:
@@ -87,7 +87,7 @@ def _lines(plan: Plan) -> Iterator[Observe]:
         tally.add(record)
         if time.monotonic() - last > SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            out.print(str(tally))
+            out.print(str(tally), soft_wrap=True)
 
     yield observe
 
@@ -95,7 +95,7 @@ def _lines(plan: Plan) -> Iterator[Observe]:
 @contextmanager
 def _bar(plan: Plan) -> Iterator[Observe]:
     out = console()
-    out.print(str(plan))
+    out.print(str(plan), soft_wrap=True)
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
