@@ -109,8 +109,8 @@ def _chosen(i: int, number: float) -> Callable[[Call], Tensor]:
     def make(call: Call) -> Tensor:
         given: list[Any] = [*call.args]
         given[i] = number
-        chosen: Tensor = torch.where(*given)
-        return chosen
+        found: Tensor = torch.where(*given)
+        return found
 
     return make
 
