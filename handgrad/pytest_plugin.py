@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--handgrad-report",
         metavar="DIR",
         default=None,
-        help="write report.csv of all gradients that the tests judge",
+        help="write report.csv and report.html of all gradients that the tests judge",
     )
 
 
@@ -57,4 +57,6 @@ class Report:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say where the report will be."""
         if not self._is_worker:
-            terminalreporter.write_line(f"gradients: {self._folder / 'report.csv'}")
+            terminalreporter.write_line(
+                f"gradients: {self._folder / 'report.csv'}, and report.html beside it"
+            )

@@ -1,7 +1,8 @@
 """Results of a test run, by test: each process writes its own file, and one of them makes the report."""
 
 import json
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from runner.doors.result import Result
 from runner.environment import environment
 from runner.record import Cells
 from runner.report import csv
+from runner.report.page import write as page
+from runner.report.page.read import Report
 from runner.report.row import rows
 
 PART = "collected-*.jsonl"
@@ -39,15 +42,22 @@ def finish(folder: Path) -> Path:
     """Make the report of what all processes collected, in the order of the tests' names."""
     lines = [json.loads(line) for part in folder.glob(PART) for line in part.read_text("utf-8").splitlines()]
     lines.sort(key=lambda line: str(line["test"]))
-    path = csv.write(folder, _rows(lines))
+    path = csv.write(folder, (row for _, found in _records(lines) for row in found))
     (folder / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
+    (folder / page.NAME).write_text(page.html(Report.of(folder, _records(lines), _command)), encoding="utf-8")
     for part in folder.glob(PART):
         part.unlink()
     return path
 
 
-def _rows(lines: list[Mapping[str, Any]]) -> Iterator[Cells]:
-    """Yield the rows, in which a test stands for the experiment."""
+def _records(lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Sequence[Cells]]]:
+    """Yield each record with its rows, in which a test stands for the experiment."""
     for line in lines:
-        for row in rows(line["record"]):
-            yield {**row, "experiment": line["test"] or row["experiment"]}
+        found = rows(line["record"])
+        named = [{**row, "experiment": line["test"] or row["experiment"]} for row in found]
+        yield {**line["record"], "overrides": [line["test"]]}, named
+
+
+def _command(test: Sequence[str]) -> str:
+    """Return the command that runs a test alone."""
+    return shlex.join(["pytest", *test])

@@ -44,6 +44,9 @@ def test_a_run_of_tests_makes_one_report(tmp_path: Path, processes: int) -> None
     assert "2 failed, 2 passed" in done.stdout
     assert "again: pytest 'test_square.py::test_square[x=3x9 w=9 bfloat16 seed=0]'" in done.stdout
     assert f"gradients: {tmp_path / 'rows' / 'report.csv'}" in done.stdout
+    page = (tmp_path / "rows" / "report.html").read_text()
+    assert "What is not right" in page
+    assert "pytest " in page[page.index('id="look"') : page.index('id="map"')]
     rows = csv.read(tmp_path / "rows" / "report.csv")
     assert [*rows["experiment"].unique()] == [
         f"test_square.py::test_square[x={rows}x{n} w={n} {dtype} seed=0]"
@@ -54,7 +57,7 @@ def test_a_run_of_tests_makes_one_report(tmp_path: Path, processes: int) -> None
     wrong = rows[rows["verdict"] == "wrong"]
     assert {*wrong["wrt"]} == {"w"}
     assert {*wrong["gradient_shape"]} == {"9"}
-    assert {path.name for path in (tmp_path / "rows").iterdir()} == {"report.csv", "environment.json"}
+    assert {path.name for path in (tmp_path / "rows").iterdir()} == {"report.csv", "report.html", "environment.json"}
 
 
 def test_cases_that_make_no_sense_are_refused() -> None:

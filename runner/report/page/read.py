@@ -1,7 +1,7 @@
 """Everything that the page shows of a folder, read once from its ledger."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Report:
     """A report: its rows, or none of them where there are too many, and what they come to."""
 
     folder: Path
+    typed: Callable[[Sequence[str]], str]
     rows: list[Cells] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -45,14 +46,23 @@ class Report:
     causes: Causes = field(default_factory=Causes)
     checks: dict[tuple[str, str], dict[str, Check]] = field(default_factory=dict)
     cells: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
-    config_dir: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Report":
         """Read a folder's ledger."""
         gathered = Gathered(folder)
-        report = cls(folder, config_dir=gathered.config_dir)
-        for record, rows in gathered:
+        return cls.of(folder, gathered, lambda overrides: command(overrides, gathered.config_dir))
+
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        records: Iterable[tuple[Mapping[str, Any], Sequence[Cells]]],
+        typed: Callable[[Sequence[str]], str],
+    ) -> "Report":
+        """Make a report of records and their rows; `typed` makes a command of a record's overrides."""
+        report = cls(folder, typed)
+        for record, rows in records:
             report._add(record, rows)
         return report
 
@@ -71,7 +81,7 @@ class Report:
             self._count_checks((row["formula"], row["derivation"]), judgement.get("checked", ()))
         if self.total <= MOST_ROWS:
             self.rows += map(numeric, rows)
-            self.commands += [command(record.get("overrides", ()), self.config_dir)] * len(rows)
+            self.commands += [self.typed(record.get("overrides", ()))] * len(rows)
         else:
             self.rows, self.commands = [], []
 
@@ -86,7 +96,7 @@ class Report:
 
     def command_of(self, cause: Cause) -> str:
         """Return the command that runs the first point of a cause alone."""
-        return command(cause.overrides, self.config_dir) if cause.overrides else ""
+        return self.typed(cause.overrides) if cause.overrides else ""
 
     def columns(self) -> list[str]:
         """Return the columns that any row fills."""
