@@ -57,7 +57,11 @@ def test_a_run_of_tests_makes_one_report(tmp_path: Path, processes: int) -> None
     wrong = rows[rows["verdict"] == "wrong"]
     assert {*wrong["wrt"]} == {"w"}
     assert {*wrong["gradient_shape"]} == {"9"}
-    assert {path.name for path in (tmp_path / "rows").iterdir()} == {"report.csv", "report.html", "environment.json"}
+    assert {path.name for path in (tmp_path / "rows").iterdir()} == {
+        "report.csv",
+        "report.html",
+        "environment.json",
+    }
 
 
 def test_cases_that_make_no_sense_are_refused() -> None:
