@@ -42,6 +42,7 @@ def measure() -> pd.DataFrame:
         (f"A/B, 5 % more work: called slower, of {TRIES}", answers.count("slower"), ">= 18"),
         ("A/B: called faster", answers.count("faster"), "0"),
         ("A/B: median ratio", statistics.median(ratio for ratio, _ in more), ""),
+        ("one that calls twice: median ratio", _twice(), "2"),
         ("quick: ms that a derivation of under 1 ms takes longer, median of experiments", cost, "<= 50"),
         ("quick: the same, the most", of_clock, "<= 50"),
     ]
@@ -55,6 +56,13 @@ def _sides(factor: float, elements: int) -> tuple[float, str]:
     blocks, _ = interleaved(tasks, PRECISE, CPU)
     ratio = statistics.median(b / a for a, b in zip(blocks["a"], blocks["b"], strict=True))
     return ratio, change(blocks["a"], blocks["b"]).answer
+
+
+def _twice() -> float:
+    x = torch.rand(ELEMENTS[0])
+    tasks: dict[str, Callable[[], Any]] = {"a": lambda: x.exp(), "b": lambda: (x.exp(), x.exp())}
+    blocks, _ = interleaved(tasks, PRECISE, CPU)
+    return statistics.median(b / a for a, b in zip(blocks["a"], blocks["b"], strict=True))
 
 
 def _cost_of_quick() -> tuple[float, float]:

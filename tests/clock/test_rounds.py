@@ -18,24 +18,8 @@ def test_tasks_take_turns_forwards_and_backwards() -> None:
     blocks, ended = interleaved(tasks, settings, CPU)
     assert ended == ""
     assert {name: len(of_task) for name, of_task in blocks.items()} == {"fast": 4, "slow": 4}
-    assert min(blocks["slow"]) > max(blocks["fast"])
     turns = [name for name, _ in groupby(order)]
     assert turns == ["fast", "slow"] * 3 + ["fast"], "a trial each, then there and back and there and back"
-
-
-def test_one_task_that_calls_another_twice_takes_twice_as_long() -> None:
-    x = torch.ones(200_000)
-
-    def once() -> None:
-        x.exp()
-
-    def twice() -> None:
-        once()
-        once()
-
-    blocks, _ = interleaved({"once": once, "twice": twice}, Timing("quick", rounds=41, min_time=0.1), CPU)
-    ratios = sorted(two / one for one, two in zip(blocks["once"], blocks["twice"], strict=True))
-    assert 1.6 < ratios[20] < 2.4
 
 
 def test_it_goes_on_until_it_is_settled_or_the_time_is_over() -> None:
@@ -50,13 +34,17 @@ def test_it_goes_on_until_it_is_settled_or_the_time_is_over() -> None:
     assert len(interleaved({"a": lambda: x + 1}, slow, CPU)[0]["a"]) == 3, "three rounds whatever they take"
 
 
-def test_cold_caches_make_what_is_small_slower() -> None:
-    x = torch.ones(1 << 18)  # 1 MB: at home in a cache
-    taken = {}
-    for cache in ("warm", "cold"):
-        settings = Timing("quick", rounds=5, min_time=1e-4, cache=cache)
-        taken[cache] = min(interleaved({"a": lambda: x.sum()}, settings, CPU)[0]["a"])
-    assert taken["cold"] > taken["warm"]
+def test_with_cold_caches_each_call_stands_alone() -> None:
+    calls: list[str] = []
+    x = torch.ones(1000)
+
+    def task() -> None:
+        calls.append("task")
+        x.sum()
+
+    blocks, _ = interleaved({"a": task}, Timing("quick", rounds=3, min_time=1e-9, cache="cold"), CPU)
+    assert len(blocks["a"]) == 3
+    assert len(calls) == 4 * (2 + 1), "a trial and three blocks of one call, each warmed up by two"
 
 
 @pytest.mark.parametrize("threads", [1, 2])
