@@ -65,7 +65,7 @@ register(
         ),
         "saturated": Edge.scaled("chosen", 1000),
     },
-    example=Example(shape={"N": 7}, distribution="negative", upstream="ones"),
+    example=Example(shape={"N": 7}, upstream="ones"),
     latex=r"L = -\tfrac1N \textstyle\sum \log \sigma(h),\quad "
     r"\nabla_{\mathrm{chosen}} L = -\tfrac{g}{N}\, \beta\, \sigma(-h)",
     source="Rafailov et al., Direct Preference Optimization (2023), eq. 7",

@@ -39,7 +39,7 @@ def sample(rng: Draw, N: int, C: int, *, weighted: bool, ignore_index: int) -> d
     labels = rng.integers((N,), 0, C)
     labels[3::4] = ignore_index
     weight = {"weight": rng.uniform((C,), 0.5, 1.5)} if weighted else {}
-    return {"labels": labels, **weight}
+    return {"logp": rng.default((N, C)).log_softmax(dim=1), "labels": labels, **weight}
 
 
 @in_float32
@@ -84,7 +84,7 @@ register(
         "no_such_class": Edge.filled("labels", 1_000_000, params={"ignore_index": -100}, raises=IndexError),
         "negative_label": Edge.filled("labels", -1, params={"ignore_index": -100}, raises=IndexError),
     },
-    example=Example(shape={"N": 11, "C": 7}, distribution="negative", upstream="ones"),
+    example=Example(shape={"N": 11, "C": 7}, upstream="ones"),
     latex=r"L_i = -w_{t_i} \log p_{i t_i},\quad \nabla_{\log p_{ic}} L = -G_i\, w_c\, [c = t_i]",
     source="Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.108",
 )

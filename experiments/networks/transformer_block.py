@@ -16,6 +16,7 @@ Delicate: to assign where both uses must be added. What the forward saves: for e
 attention its heads and probabilities, and h, the widest of all; gelu(h) is made again.
 """
 
+import math
 from typing import Annotated
 
 import torch
@@ -25,7 +26,7 @@ from experiments.activations import gelu
 from experiments.attention import multi_head_attention
 from experiments.layers import linear
 from experiments.normalisation import layer_norm
-from runner.formula import Edge, Example, Gradients, Sizes, in_float32, integer, register, through
+from runner.formula import Draw, Edge, Example, Gradients, Sizes, in_float32, integer, register, through
 
 EPS = 1e-5
 Approximation = gelu.Approximation
@@ -36,6 +37,13 @@ def shapes(N: int, T: int, D: int, *, heads: int = 1) -> Sizes:
     attention = multi_head_attention.shapes(N, T, D, heads=heads)
     norms: Sizes = dict.fromkeys(("w1", "b1", "w2", "b2"), (D,))
     return {**attention, **norms, "V1": (4 * D, D), "a1": (4 * D,), "V2": (D, 4 * D), "a2": (D,)}
+
+
+def sample(rng: Draw, D: int) -> dict[str, Tensor]:
+    """Draw matrices that keep the size of what they are multiplied with."""
+    wide = math.sqrt(max(D, 1))
+    matrices = {"W": rng.normal((3 * D, D)), "U": rng.normal((D, D)), "V1": rng.normal((4 * D, D))}
+    return {**{name: of / wide for name, of in matrices.items()}, "V2": rng.normal((D, 4 * D)) / (2 * wide)}
 
 
 @in_float32(saved=SAVED)
