@@ -1,5 +1,6 @@
 """Which line of a derivation is wrong: a repair, the first wrong step, or that it is not known."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -34,6 +35,14 @@ def searched(
     spec: Spec, derivation: Derivation, skip: Skip | None = None
 ) -> tuple[Answer, Search | None, list[Repair]]:
     """Return the answer with the search that it comes from; `skip` leaves edits out of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a derivation is warned of has been told when it was judged
+        return _searched(spec, derivation, skip)
+
+
+def _searched(
+    spec: Spec, derivation: Derivation, skip: Skip | None
+) -> tuple[Answer, Search | None, list[Repair]]:
     clock = Clock.of(SECONDS)
     try:
         search = _search(spec, derivation, clock)
