@@ -15,6 +15,7 @@ from runner.checks.subject import Subject, check, cloned
 from runner.compare import identical_bits, max_abs_error, mismatch
 from runner.diagnose import Statement, say
 from runner.errors import reason
+from runner.formula.derivation import Derivation
 from runner.formula.raw_backward import RawBackward
 from runner.judge.judgement import Outcome
 from runner.judge.manual import copied, result_of
@@ -32,11 +33,13 @@ def contexts(subject: Subject) -> Iterator[Outcome]:
     derivation = subject.derivation
     one, other = (case_of(subject.small(seed=subject.spec.seed + i)) for i in range(2))
     with kept():
-        alone = cloned(result_of(one, derivation, derivation.bound(one.values, one.inputs)))
-        first = derivation.bound(one.values, one.inputs)
-        derivation.bound(other.values, other.inputs)
+        alone = cloned(result_of(one, derivation, _bound(one, derivation)))
+        first = _bound(one, derivation)
+        _bound(other, derivation)
         live = cloned(result_of(one, derivation, first))
-        again = _again(one, subject, first)
+        twice = _bound(one, derivation)  # with no other forward in between
+        _again(one, subject, twice)
+        again = _again(one, subject, twice)
     if getattr(derivation.function, "guards_inputs", True):
         yield from _written_to(subject, one, alone)
     yield from subject.same("live_contexts", "overwritten_context", one, alone, live)
@@ -44,6 +47,11 @@ def contexts(subject: Subject) -> Iterator[Outcome]:
         yield again
     else:
         yield from subject.same("backward_twice", "used_context", one, alone, again)
+
+
+def _bound(case: Case, derivation: Derivation) -> Callable[[], Any]:
+    """Bind a derivation to copies: one that overwrites its inputs is found for that alone."""
+    return derivation.bound({name: copied(value) for name, value in case.values.items()}, case.inputs)
 
 
 def _again(case: Case, subject: Subject, bound: Callable[[], Any]) -> Mapping[str, Tensor] | Outcome:
@@ -126,8 +134,9 @@ def frozen_inputs(subject: Subject) -> Iterator[Outcome]:
     if prepare is None or not (sample := subject.sample("frozen inputs", subject.small())):
         return
     names = sample.case.differentiable
-    patterns = [set(some) for count in (1, len(names) - 1) for some in combinations(names, count)]
-    for frozen in [some for some in patterns if len(some) < len(names)][:MOST_FROZEN]:
+    counts = dict.fromkeys(count for count in (1, len(names) - 1) if 0 < count < len(names))
+    patterns = [set(some) for count in counts for some in combinations(names, count)]
+    for frozen in patterns[:MOST_FROZEN]:
         yield from _with_frozen(subject, sample, frozen)
 
 

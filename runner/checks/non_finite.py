@@ -13,6 +13,7 @@ from runner.checks.subject import Subject, check
 from runner.compare import max_abs_error, mismatch
 from runner.diagnose import say
 from runner.errors import reason
+from runner.formula.raw_backward import ForwardDiffersError
 from runner.judge.judgement import Outcome
 from runner.judge.sample import Sample
 
@@ -131,6 +132,11 @@ def _compared(subject: Subject, spoilt: Spoilt) -> Iterator[Outcome]:
     about = Outcome(check=NAME, condition=sample.condition, verdict="wrong", compared=True)
     try:
         gradients = subject.differentiate(sample.case)
+    except ForwardDiffersError as error:  # at such numbers: no fault of the backward
+        yield replace(
+            about, broken=say("forward_differs", condition=sample.condition, reason=str(error)), verdict=None
+        )
+        return
     except Exception as error:  # to refuse such numbers is legal
         yield replace(about, broken=say("raises", reason=reason(error)), verdict=None)
         return

@@ -167,8 +167,8 @@ def _one_hot(value: Tensor, place: int) -> Tensor:
 
 
 UPSTREAMS: dict[str, Callable[[Tensor], Tensor]] = {
-    "an upstream gradient that is not zero in one place": lambda value: _one_hot(value, 0),
-    "an upstream gradient that is not zero in the last place": lambda value: _one_hot(value, -1),
+    "an upstream gradient that is zero but in one place": lambda value: _one_hot(value, 0),
+    "an upstream gradient that is zero but in the last place": lambda value: _one_hot(value, -1),
     "an upstream gradient with rows of zeros": lambda value: _sliced(value, 0, 0),
     "an upstream gradient with columns of zeros": lambda value: _sliced(value, -1, 0),
     "an upstream gradient half of which is zero": lambda value: value * (value > 0),

@@ -244,3 +244,41 @@ def test_what_keeps_its_inputs_unguarded_is_told(plant: Plant) -> None:
     result = run(planted.name, shape={"n": 5}, check="full")
     assert [row["failed_checks"] for row in result.rows] == ["contexts"]
     assert "written to after forward" in result.rows[0]["diagnosis"]
+
+
+def over_its_input(ctx: Ctx, grad: Tensor) -> Any:
+    (x,) = ctx.saved_tensors
+    return x.data.mul_(2 * grad)
+
+
+def test_a_backward_that_overwrites_its_input_is_told_for_that_alone() -> None:
+    (row,) = judge(function(saving, over_its_input), square, x, check="full", dtypes=["float32"]).rows
+    assert "ForwardDiffersError" not in row["diagnosis"] + row["notes"]
+    assert not {"contexts", "live_contexts", "frozen_inputs"} & {*row["failed_checks"].split()}
+
+
+LATEST: dict[str, Tensor] = {}
+
+
+def keeping_the_latest(ctx: Ctx, x: Tensor) -> Tensor:
+    LATEST["x"] = x.clone()
+    return x.square()
+
+
+def test_a_context_that_lives_outside_of_it_is_told_for_that_alone() -> None:
+    kernel = function(keeping_the_latest, lambda ctx, grad: 2 * LATEST["x"] * grad)
+    (row,) = judge(kernel, square, x, check="full", dtypes=["float32"]).rows
+    assert "live_contexts" in row["failed_checks"].split()
+    assert "backward_twice" not in row["failed_checks"].split()
+
+
+def nan_elsewhere(ctx: Ctx, x: Tensor) -> Tensor:
+    ctx.save_for_backward(x)
+    return torch.where(x.isfinite(), x, 0.0).square()
+
+
+def test_a_forward_that_is_another_function_for_infinities_is_told_as_that() -> None:
+    kernel = function(nan_elsewhere, lambda ctx, grad: 2 * ctx.saved_tensors[0] * grad)
+    (row,) = judge(kernel, square, x, check="full", dtypes=["float32"]).rows
+    assert "it raises ForwardDiffersError" not in row["notes"]
+    assert "differs from the reference forward" in row["notes"]
