@@ -167,8 +167,8 @@ def test_a_bad_file_among_good_ones(plant: Plant, run: Run, tmp_path: Path, dump
     assert (refused.status, refused.folders) == (2, [])
     assert "error: inputs.file=bad.npz: No such file" in refused.err
     by_hydra = run(*sweep, "hydra/sweeper=basic")
-    assert [row["status"] for row in by_hydra.rows] == ["completed", "completed", "failed"]
-    assert "bad.npz: No such file" in by_hydra.rows[2]["error"]
+    assert [row["status"] for row in by_hydra.rows] == ["failed", "completed", "completed"]
+    assert "bad.npz: No such file" in by_hydra.rows[0]["error"]
     assert by_hydra.status == 2
 
 

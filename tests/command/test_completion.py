@@ -26,7 +26,7 @@ LINES = {
     "handgrad report --fail-on wrong out": {"outputs/"},
     "handgrad report outputs/": {"outputs/mine/", "outputs/old.csv"},
     "handgrad judge --check ": {"off", "quick", "full"},
-    "handgrad formulas lin": {"linear", "linear_mse", "linear_network"},
+    "handgrad formulas linear_n": {"linear_network"},
     "handgrad formulas --pl": {"--plugin"},
     "handgrad experiment=ms": set[str](),
     "handgrad run experiment=ms": set[str](),

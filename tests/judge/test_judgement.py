@@ -62,6 +62,8 @@ FULL: dict[str, tuple[Any, Any]] = {
         {**TIMES, "manual_blocks_ms": [1.0, 1.5]},
     ),
     "error": ("ValueError: no", "ValueError: no"),
+    "wrong_line": ("cube.py:31", "cube.py:31"),
+    "digits_lost_at": ("cube.py:31", "cube.py:31"),
 }  # fmt: skip
 """A value of every field, and what it is as data."""
 

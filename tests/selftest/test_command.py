@@ -29,6 +29,7 @@ def test_a_small_selftest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "mistakes.csv"
+    monkeypatch.setenv("COLUMNS", "160")
     handgrad([*SMALL, "--csv", str(path)], monkeypatch)
     out = capsys.readouterr().out
     for words in ("caught / planted", "handgrad", "gradgradcheck", "allclose", "all classes",
@@ -70,10 +71,10 @@ def test_markdown_is_a_table_and_its_settings(
     [
         (["selftest", "--formula", "relo"], "unknown formula 'relo'; did you mean 'relu'?"),
         (["selftest", "--classes", "scales"], "unknown class of mistake 'scales'; did you mean 'scale'?"),
-        (["selftest", "--seeds", "-1"], "argument --seeds: "),
+        (["selftest", "--seeds", "-1"], "--seeds: '-1' must be an integer >= 0"),
         (
             ["slftest"],
-            "unknown command 'slftest'; did you mean 'selftest'? There is: judge, new, report, run, selftest",
+            "unknown command 'slftest'; did you mean handgrad selftest? There is: compare, explain, ",
         ),
     ],
 )
@@ -114,7 +115,7 @@ def test_a_class_is_named_once() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel sees to it on Linux alone")
 def test_processes_end_with_the_command_whatever_ends_it() -> None:
-    command = [sys.executable, "-m", "runner.selftest", "--formula", "tanh", "--seeds", "0"]
+    command = [sys.executable, "-m", "handgrad", "selftest", "--formula", "tanh", "--seeds", "0"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         children: list[psutil.Process] = []
         for _ in range(300):

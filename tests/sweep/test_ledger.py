@@ -129,7 +129,7 @@ def test_a_full_disk_is_said_and_the_sweep_resumes(run: Run, tmp_path: Path, wor
     assert f"40 points: {len(done)} found in the ledger, {len(done)} skipped" in run(*command).out
     assert len(csv.read(tmp_path / "sweep" / csv.NAME)) == 80
     assert sorted(path.suffix for path in (tmp_path / "sweep").iterdir()) == [
-        ".csv", ".csv", ".json", ".jsonl", ".lock", ".yaml",
+        ".csv", ".csv", ".html", ".json", ".jsonl", ".lock", ".yaml",
     ]  # fmt: skip
 
 
