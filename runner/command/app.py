@@ -289,12 +289,23 @@ def conclude() -> int:
 
 
 def refuse(error: Exception) -> NoReturn:
-    """Print one message and exit with status 2; the traceback only for --debug."""
+    """Print one message and exit with status 2; the traceback only for --debug.
+
+    What a package makes of Ctrl-C, while it is being imported, is still Ctrl-C.
+    """
+    if _was_interrupted(error):
+        sys.exit(interrupt.status())
     if followed().debug or "debug=true" in sys.argv:
         traceback.print_exception(error)
     followed().discard()
     say_error(explained(error))
     sys.exit(BAD_INPUT)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def say_error(text: str) -> None:
