@@ -57,13 +57,13 @@ FULL: dict[str, tuple[Any, Any]] = {
     ),
     "notes": ((NESTED,), [{"say": "in_dtype", "dtype": "float64", "what": MISMATCH.as_data()}]),
     "diagnosis": ((MISMATCH,), [MISMATCH.as_data()]),
+    "wrong_line": ("cube.py:31", "cube.py:31"),
+    "digits_lost_at": ("cube.py:31", "cube.py:31"),
     "times": (
         Times(**TIMES, noisy=False, compile_ms=None, manual_blocks_ms=(1.0, 1.5)),
         {**TIMES, "manual_blocks_ms": [1.0, 1.5]},
     ),
     "error": ("ValueError: no", "ValueError: no"),
-    "wrong_line": ("cube.py:31", "cube.py:31"),
-    "digits_lost_at": ("cube.py:31", "cube.py:31"),
 }  # fmt: skip
 """A value of every field, and what it is as data."""
 
