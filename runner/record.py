@@ -1,5 +1,6 @@
 """The row: one fact, one line of the CSV. Columns, their order, types and meaning stand here alone."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,6 +129,12 @@ Cells = Mapping[str, Any]
 def spelled(settings: Mapping[str, Any]) -> str:
     """Write settings as they would be typed on the command line: `m=20 layers=[5,9,7]`."""
     return " ".join(f"{name}={_value(value)}" for name, value in settings.items())
+
+
+def typed(text: str) -> dict[str, str]:
+    """Read what `spelled` wrote: each setting's value as text."""
+    parts = (part.partition("=") for part in re.split(r" (?=\w+=)", text) if part)
+    return {name: value for name, _, value in parts}
 
 
 def _value(value: Any) -> str:

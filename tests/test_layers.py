@@ -18,7 +18,8 @@ LAYERS = [
     "runner.experiment", "runner.locate", "runner.clock", "runner.checks", "runner.judge", "runner.case",
     "experiments", "runner.function", "runner.domain", "runner.formula", "runner.diagnose",
     "runner.environment", "runner.record", "runner.settings", "runner.compare", "runner.verdicts",
-    "runner.files", "runner.process", "runner.interrupt", "runner.streams", "runner.errors", "runner.names",
+    "runner.files", "runner.place", "runner.process", "runner.interrupt", "runner.streams", "runner.errors",
+    "runner.names",
 ]  # fmt: skip
 DOORS = {"handgrad.__main__", "runner.__main__"}
 MAY_LOAD = {

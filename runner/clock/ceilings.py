@@ -20,6 +20,7 @@ import torch
 from filelock import FileLock
 
 from runner.environment import environment
+from runner.place import beside
 
 SIZES = tuple(4 << power for power in range(10, 28, 2))  # bytes moved: 4 KiB to 256 MiB
 SECONDS = 0.02  # for which each thing is tried
@@ -84,9 +85,8 @@ def _kept(key: str, device: torch.device, again: bool) -> Ceilings:
             stored = _read(path)
             if again or key not in stored:
                 stored[key] = _measured(device)
-                unfinished = path.with_suffix(f".{os.getpid()}.part")
-                unfinished.write_text(json.dumps(stored, indent=1) + "\n")
-                unfinished.replace(path)
+                with beside(path) as unfinished:
+                    unfinished.write_text(json.dumps(stored, indent=1) + "\n")
             return _ceilings(key, stored[key])
     except OSError:
         return _ceilings(key, _measured(device))

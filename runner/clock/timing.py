@@ -61,7 +61,7 @@ def clock(
         saved_mb=_short(eager.saved_mb),
         autograd_saved_mb=_short(theirs.saved_mb),
         operations=found.operations,
-        **_limit(found, theirs.flops, case, blocks),
+        **_limit(found, theirs, case, blocks),
     )
 
 
@@ -105,11 +105,6 @@ class Side:
     def work(self) -> Work:
         """What a call has to do at least."""
         return work(self.call, self.kept)
-
-    @property
-    def flops(self) -> int:
-        """The matrix operations of a call."""
-        return self.work.flops
 
 
 def _given(case: Case) -> list[Tensor]:
@@ -155,14 +150,15 @@ def _times(blocks: Blocks) -> dict[str, Any]:
     }
 
 
-def _limit(done: Work, flops_of_autograd: int, case: Case, blocks: Blocks) -> dict[str, Any]:
+def _limit(done: Work, autograd: Side, case: Case, blocks: Blocks) -> dict[str, Any]:
     """Return the least time of the machine for what has to be done: moving its bytes, or computing.
 
     A derivation that computes more than autograd does is held against what autograd computes.
     """
     known = ceilings(case.device)
     moving = known.least_seconds_to_move(done.bytes)
-    computing = known.least_seconds_to_compute(min(done.flops, flops_of_autograd), case.dtype)
+    flops = min(done.flops, autograd.work.flops) if done.flops else 0  # without any, nobody need count
+    computing = known.least_seconds_to_compute(flops, case.dtype)
     floor = max(moving, computing)
     return {
         "floor_ms": _ms(floor),

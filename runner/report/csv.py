@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import BadInput
+from runner.place import beside
 from runner.record import COLUMNS, Cells, Column
-from runner.report.place import beside
 from runner.verdicts import NOT_RIGHT
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from runner.place import beside
 from runner.record import Cells, Column
 from runner.report.csv import TEXT, neutral, places_of_texts
 from runner.report.grown import COSTS, Costs
-from runner.report.place import beside
 from runner.verdicts import NOT_RIGHT, OUTCOMES
 
 NAME = "summary.csv"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.clock.growth import growth
-from runner.record import Cells, Column
+from runner.record import Cells, Column, typed
 
 COSTS = {
     "manual_ms": Column("time_growth", str, "exponent of each dimension varied alone, as m=1.02[0.95,1.07]"),
@@ -48,7 +48,7 @@ class Costs:
 def sizes(shape: str) -> dict[str, Any]:
     """Read `m=20 layers=[5,9,7]`, as the report spells a shape; sizes that are none are left out."""
     found: dict[str, Any] = {}
-    for name, text in re.findall(r"(\w+)=(\S+)", shape):
+    for name, text in typed(shape).items():
         numbers = [int(part) for part in re.findall(r"\d+", text)]
         if numbers:
             found[name] = numbers if text.startswith("[") else numbers[0]

@@ -4,8 +4,8 @@ import importlib.util
 from pathlib import Path
 
 from runner.errors import UserError
+from runner.place import beside
 from runner.report import csv
-from runner.report.place import beside
 
 NAME = "report.parquet"
 GROUP = 20_000  # rows that are held, and compressed together

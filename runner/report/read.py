@@ -1,10 +1,10 @@
 """`handgrad.read_report`: a report as a pandas table with the types of its columns."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import BadInput
+from runner.record import typed
 from runner.report import csv, groups, parquet
 
 if TYPE_CHECKING:
@@ -57,9 +57,8 @@ def expanded(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _parsed(text: str) -> dict[str, str]:
-    """Read `m=20 layers=[5,9,7]`; a value that is null has none."""
-    parts = (part.partition("=") for part in re.split(r" (?=\w+=)", text) if part)
-    return {name: value for name, _, value in parts if value != "null"}
+    """Read settings as the report spells them; a value that is null has none."""
+    return {name: value for name, value in typed(text).items() if value != "null"}
 
 
 def _as_numbers(cells: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from runner.place import beside
 from runner.report import csv
 from runner.report.changes.change import REGRESSIONS, Change, Changes, Kind
 from runner.report.changes.side import SETTINGS, Side
-from runner.report.place import beside
 
 MOST = 20  # of a kind that are told one by one
 HEADINGS: dict[Kind, str] = {

@@ -6,11 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from runner.place import beside
 from runner.report.page.figures import accuracy, costs, order, speeds
 from runner.report.page.packed import packed
 from runner.report.page.pages import pages
 from runner.report.page.read import Report, worst
-from runner.report.place import beside
 from runner.report.signs import LOOKS, OTHER
 from runner.verdicts import OUTCOMES
 

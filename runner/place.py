@@ -1,4 +1,4 @@
-"""Where a file of a report is written: beside its place, and moved there when it is whole."""
+"""Where a file is written that others may read: beside its place, and moved there when it is whole."""
 
 import os
 from collections.abc import Iterator
