@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Literal
 
 from runner.case.case import Case
@@ -52,20 +53,48 @@ def judges() -> tuple[str, ...]:
     return (*(f"handgrad {level}" for level in judge.levels()), *RIVALS)
 
 
-def plant(
-    formula: str, derivation: str, kinds: Collection[str] = (), most: int | None = None
-) -> list[Outcome]:
+@dataclass(frozen=True)
+class Lot:
+    """How many mistakes are drawn for a derivation, of each class and in all; None stands for every one.
+
+    Another seed draws others. Each class has its turn before one of them has its second.
+    """
+
+    per_class: int | None = None
+    per_derivation: int | None = None
+    seed: int = 0
+
+    def order(self, found: Iterable[Candidate], name: str) -> list[Candidate]:
+        """Return mistakes in the order of their turn; `name` is of what they are planted into."""
+        if self.per_class is None and self.per_derivation is None:
+            return list(found)
+        drawn = random.Random(f"{self.seed} {name}")
+        by_kind: dict[str, list[Candidate]] = {}
+        for mistake in found:
+            by_kind.setdefault(mistake.kind, []).append(mistake)
+        classes = drawn.sample(list(by_kind.values()), len(by_kind))
+        turns = zip_longest(*(drawn.sample(of_kind, len(of_kind)) for of_kind in classes))
+        return [mistake for turn in turns for mistake in turn if mistake is not None]
+
+    def is_drawn(self, kind: str, counts: Mapping[str, int]) -> bool:
+        """Tell whether one more of a class is judged, after so many of each."""
+        of_class = self.per_class is None or counts.get(kind, 0) < self.per_class
+        return of_class and (self.per_derivation is None or sum(counts.values()) < self.per_derivation)
+
+
+EVERYTHING = Lot()
+
+
+def plant(formula: str, derivation: str, kinds: Collection[str] = (), lot: Lot = EVERYTHING) -> list[Outcome]:
     """Plant mistakes of some classes, of all by default, into one derivation.
 
-    At most `most` of each class are judged; those that change nothing, or do not run, are passed over.
+    Those that change nothing, or do not run, are passed over, and others of their class drawn instead.
     """
     (target,) = (t for t in targets([formula]) if t.derivation.name == derivation)
     campaign = Campaign(target, list(variations(target.formula, target.spec.params)))
     found = [*wrappers.mistakes(target), *mutate.mistakes(target, cases(target, campaign.params))]
-    if most is not None:
-        random.Random(0).shuffle(found)
-    outcomes = campaign.outcomes(_wanted(found, kinds), len(found) if most is None else most)
-    return [one for one in outcomes if not kinds or one.kind in kinds]
+    drawn = lot.order(_wanted(found, kinds), f"{formula} {derivation}")
+    return [one for one in campaign.outcomes(drawn, lot) if not kinds or one.kind in kinds]
 
 
 def _wanted(found: list[Candidate], kinds: Collection[str]) -> list[Candidate]:
@@ -96,11 +125,11 @@ class Campaign:
         self.laboratory = Laboratory(self.target)
         self.applicable = [name for name in RIVALS if applies(name, self.target)]
 
-    def outcomes(self, mistakes: Iterable[Candidate], most: int) -> Iterator[Outcome]:
-        """Plant one after another, no more of a class than `most`."""
+    def outcomes(self, mistakes: Iterable[Candidate], lot: Lot = EVERYTHING) -> Iterator[Outcome]:
+        """Plant one after another, no more than the lot draws."""
         counts: Counter[str] = Counter()
         for mistake in mistakes:
-            if counts[mistake.kind] < most:
+            if lot.is_drawn(mistake.kind, counts):
                 outcome = self._outcome(mistake)
                 counts[mistake.kind] += outcome.state == PLANTED
                 yield outcome

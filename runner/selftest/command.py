@@ -23,10 +23,14 @@ def arguments(made: argparse.ArgumentParser) -> None:
     made.description = (__doc__ or "").partition(": ")[2]
     made.add_argument("--formula", nargs="+", default=[], metavar="NAME", help="plant into these alone")
     made.add_argument("--classes", nargs="+", default=[], metavar="CLASS", help="plant these classes alone")
-    made.add_argument("--seeds", type=natural, default=10, help="seeds of right code; 10, and 0 for none")
+    made.add_argument("--seeds", type=natural, default=2, help="seeds of right code; 2, and 0 for none")
     made.add_argument(
-        "--per-class", type=natural, default=1, metavar="N", help="of each class and derivation, by lot; 1"
+        "--per-derivation", type=natural, default=8, metavar="N", help="into each derivation, by lot; 8"
     )
+    made.add_argument(
+        "--per-class", type=natural, default=1, metavar="N", help="of one class into one derivation; 1"
+    )
+    made.add_argument("--lot", type=natural, default=0, metavar="SEED", help="draw others; 0")
     made.add_argument("--all", action="store_true", help="every mistake of every class")
     made.add_argument("--processes", type=natural, default=2, help="how many run at a time; 2")
     made.add_argument("--csv", type=Path, metavar="PATH", help="write one row for each mistake")
@@ -79,7 +83,7 @@ def run(options: argparse.Namespace) -> Any:
     derivations = [(target.formula.name, target.derivation.name) for target in targets(options.formula)]
     formulas = dict.fromkeys(formula for formula, _ in derivations) if options.seeds else {}
     jobs: list[tuple[Any, ...]] = [
-        (_plant, *derivation, options.classes, _most(options)) for derivation in derivations
+        (_plant, *derivation, options.classes, _drawn(options)) for derivation in derivations
     ]
     jobs += [(_innocent, formula, options.seeds) for formula in formulas]
     finished = _at_a_time(options.processes, jobs)
@@ -94,20 +98,27 @@ def run(options: argparse.Namespace) -> Any:
     )
 
 
-def _most(options: argparse.Namespace) -> int | None:
-    return None if options.all else options.per_class
+def _drawn(options: argparse.Namespace) -> dict[str, int]:
+    """Return the fields of the lot: of every mistake there are none."""
+    if options.all:
+        return {}
+    return {
+        "per_class": options.per_class,
+        "per_derivation": options.per_derivation,
+        "seed": options.lot,
+    }
 
 
 def _settings(options: argparse.Namespace, seconds: float) -> str:
-    most = _most(options)
-    sample = "every mistake" if most is None else f"{most} of each class into each derivation, by a fixed lot"
+    counts = f"{options.per_derivation} into each derivation, {options.per_class} of a class at most"
+    sample = "every mistake" if options.all else f"lot {options.lot}: {counts}"
     return f"{sample}; {options.seeds} seeds; {seconds / 60:.1f} min on {options.processes} processes"
 
 
-def _plant(formula: str, derivation: str, kinds: Collection[str], most: int | None) -> Any:
-    from runner.selftest.campaign import plant
+def _plant(formula: str, derivation: str, kinds: Collection[str], drawn: dict[str, int]) -> Any:
+    from runner.selftest.campaign import Lot, plant
 
-    return plant(formula, derivation, kinds, most)
+    return plant(formula, derivation, kinds, Lot(**drawn))
 
 
 def _innocent(formula: str, seeds: int) -> Any:

@@ -34,7 +34,7 @@ def test_a_small_selftest(
     out = capsys.readouterr().out
     for words in ("caught / planted", "handgrad", "gradgradcheck", "allclose", "all classes",
                   "not caught: ", "not counted, equivalent: ", "false alarms: 0", "2x rule", "misleading",
-                  "5 derivations", "1 of each class into each derivation, by a fixed lot"):  # fmt: skip
+                  "5 derivations", "lot 0: 8 into each derivation, 1 of a class at most"):  # fmt: skip
         assert words in out
     with path.open() as file:
         rows = list(csv.DictReader(file))

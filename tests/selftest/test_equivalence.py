@@ -6,7 +6,7 @@ import pytest
 from torch import Tensor
 
 from runner.selftest import mutate
-from runner.selftest.campaign import EQUIVALENT, PLANTED, Campaign, Outcome, cases, plant
+from runner.selftest.campaign import EQUIVALENT, PLANTED, Campaign, Lot, Outcome, cases, plant
 from runner.selftest.equivalence import Laboratory
 from runner.selftest.mistake import Mistake
 from runner.selftest.settings import variations
@@ -51,7 +51,7 @@ def test_a_comparison_at_a_kink_counts() -> None:
 @pytest.fixture(scope="module")
 def outcomes() -> list[Outcome]:
     kinds = ("algebra", "scale", "state between calls", "in-place damage", "aliased result", "contexts")
-    return plant("mse", "residual", kinds, 3)
+    return plant("mse", "residual", kinds, Lot(per_class=3))
 
 
 def test_every_equivalent_has_its_reason(outcomes: list[Outcome]) -> None:
@@ -77,7 +77,7 @@ def test_a_branch_is_tried_where_parameters_reach_it() -> None:
     campaign = Campaign(into, list(variations(into.formula, into.spec.params)))
     found = mutate.mistakes(into, cases(into, campaign.params))
     changed = [m for m in found if m.kind == "scale" and "mean(weight" in m.change]
-    (outcome,) = campaign.outcomes(changed, most=1)
+    (outcome,) = campaign.outcomes(changed, Lot(per_class=1))
     assert outcome.state == PLANTED
     assert "weighted=true" in outcome.params
 
