@@ -6,6 +6,7 @@ from dataclasses import replace
 from runner.checks import generic
 from runner.checks.confirm import confirmed
 from runner.checks.conjugate import conjugated
+from runner.checks.parted import told_apart
 from runner.checks.shrink import smallest
 from runner.checks.subject import Subject
 from runner.diagnose import Statement, say
@@ -32,7 +33,9 @@ def explained(subject: Subject, judgement: Judgement) -> Judgement:
 def _explained(subject: Subject, judgement: Judgement) -> Iterator[Statement]:
     wrt = judgement.wrt
     for i, statement in enumerate(judgement.diagnosis):
-        if statement.name == "finding":
+        if statement.name == "shapes_by_rule":
+            yield told_apart(subject, wrt, statement)
+        elif statement.name == "finding":
             yield _of_finding(subject, wrt, statement)
         elif i == 0 and wrt in subject.wrong:
             yield _of_own_point(subject, wrt, statement)

@@ -62,7 +62,7 @@ def _noted(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
     for wrt, name in dict.fromkeys(said):
         alike = [one for one in outcomes if one.broken and (one.wrt, one.broken.name) == (wrt, name)]
         told = say("for_conditions", what=alike[0].broken, first=alike[0].condition, others=len(alike) - 1)
-        yield replace(alike[0], broken=told)
+        yield replace(alike[0], condition="", broken=told)
 
 
 def _spoilt(subject: Subject) -> Iterator[Spoilt]:
@@ -133,9 +133,7 @@ def _compared(subject: Subject, spoilt: Spoilt) -> Iterator[Outcome]:
     try:
         gradients = subject.differentiate(sample.case)
     except ForwardDiffersError as error:  # at such numbers: no fault of the backward
-        yield replace(
-            about, broken=say("forward_differs", condition=sample.condition, reason=str(error)), verdict=None
-        )
+        yield replace(about, broken=say("forward_differs", reason=str(error)), verdict=None)
         return
     except Exception as error:  # to refuse such numbers is legal
         yield replace(about, broken=say("raises", reason=reason(error)), verdict=None)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.case.spec import case_of
-from runner.checks.subject import Subject, Tensors, check, cloned, same_bits
+from runner.checks.subject import Subject, Tensors, check, cloned, not_repeated, same_bits
 from runner.judge import manual
 from runner.judge.judgement import Outcome
 
@@ -26,7 +26,8 @@ def repeated(
 ) -> Iterator[Outcome]:
     """Compare two calls on a case. Another order of a sum is a note, unless equal bits are claimed."""
     for outcome in same_bits("repeatable", "not_repeated_bits", one, other):
-        outcome = dataclasses.replace(outcome, condition=condition)
+        said = None if outcome.holds else not_repeated(outcome.wrt, one[outcome.wrt], other.get(outcome.wrt))
+        outcome = dataclasses.replace(outcome, condition=condition, broken=said)
         spread = None if outcome.holds else subject.spread(case, outcome.wrt, one, other)
         if spread and spread.is_rounding and not case.formula.deterministic:
             told, ratio = spread.told(outcome.wrt), spread.error / spread.excused

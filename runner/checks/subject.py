@@ -163,7 +163,7 @@ class Subject:
         try:
             gradients = manual.call(sample.case, self.derivation, values)
         except ForwardDiffersError as error:  # at some numbers: no fault of the backward
-            said = say("forward_differs", condition=sample.condition, reason=str(error))
+            said = say("forward_differs", reason=str(error))
             yield Outcome(check=check, **about, broken=said, verdict=None)
             return
         except Exception as error:  # whatever a derivation raises is an outcome
@@ -190,7 +190,7 @@ class Subject:
         again = self.differentiate(sample.case).get(outcome.wrt)
         if again is not None and _alike(sample, outcome.wrt, again, gradient):
             return outcome
-        unstable = say("not_repeated_bits", wrt=outcome.wrt)
+        unstable = not_repeated(outcome.wrt, gradient, again)
         return Outcome(check="repeatable", wrt=outcome.wrt, ratio=outcome.ratio, broken=unstable)
 
     def rounding(self, case: Case, truth: Tensor, wrt: str, error: float) -> float:
@@ -300,6 +300,14 @@ def same_bits(check: str, statement: str, one: Tensors, other: Tensors) -> Itera
     for wrt, gradient in one.items():
         holds = wrt in other and compare.identical_bits(gradient, other[wrt])
         yield Outcome(check=check, wrt=wrt, broken=None if holds else say(statement, wrt=wrt))
+
+
+def not_repeated(wrt: str, one: Tensor, other: Tensor | None) -> Statement:
+    """Say that two calls with the same arguments gave other bits, and how far apart if that is a number."""
+    if other is None or one.shape != other.shape:
+        return say("not_repeated_bits", wrt=wrt)
+    apart = compare.max_abs_error(one, other)
+    return say("not_repeated_bits", wrt=wrt, **({"apart": apart} if math.isfinite(apart) else {}))
 
 
 Run = Callable[[Subject], Iterable[Outcome]]

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from runner.case.case import Case
 from runner.case.spec import case_of
-from runner.checks.subject import Subject, Tensors, check, cloned
+from runner.checks.subject import Subject, Tensors, check, cloned, not_repeated
 from runner.compare import identical_bits, magnitude, max_abs_error, mismatch, unit_roundoff
 from runner.diagnose import Statement, say
 from runner.judge import reference
@@ -42,7 +43,8 @@ def linear_in_upstream(subject: Subject) -> Iterator[Outcome]:
             if not outcome.holds:
                 outcome = _remembered(outcome, gradient, elsewhere[wrt])
             if not outcome.holds and _comes_and_goes(subject, wrt, (u, of_u), (v, of_v), (mixed, of_both)):
-                outcome = Outcome(check="repeatable", wrt=wrt, broken=say("not_repeated_bits", wrt=wrt))
+                again = not_repeated(wrt, gradient, subject.differentiate(mixed).get(wrt))
+                outcome = Outcome(check="repeatable", wrt=wrt, broken=again)
             yield outcome
     yield from subject.compare(sample, NAME)
 
@@ -107,7 +109,11 @@ def _scaled(subject: Subject, factor: float, condition: str) -> Iterator[Outcome
                 lost = None
             if lost and lost.name == "overflows_when_scaled" and _overflows_for_autograd(case, wrt):
                 lost = None
-            yield Outcome(check="scaled_upstream", wrt=wrt, condition=condition, broken=lost, compared=True)
+            about: dict[str, Any] = {"check": "scaled_upstream", "wrt": wrt, "compared": True}
+            if lost and not factor and identical_bits(gradient, subject.gradients[wrt]):
+                yield Outcome(**about, broken=say("upstream_ignored", wrt=wrt), verdict="wrong")
+            else:
+                yield Outcome(**about, condition=condition, broken=lost)
 
 
 def _overflows_for_autograd(case: Case, wrt: str) -> bool:

@@ -64,7 +64,7 @@ def place_of_wrong(evidence: Evidence) -> Statement:
 def _what_is_there(evidence: Evidence) -> Statement | None:
     """Say what the gradient is in the wrong elements, where that is simple."""
     g, t = evidence.gradient[evidence.wrong], evidence.truth[evidence.wrong]
-    if bool((g.abs() <= evidence.tolerance).all()):
+    if bool((g == 0).all()):
         return say("zero_there")
     factor = factors.relation(evidence, g, t)
     if factor and factor.apart:

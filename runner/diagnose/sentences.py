@@ -29,6 +29,11 @@ def _sizes(names: Iterable[str], sizes: Iterable[int]) -> str:
     return " ".join(f"{name}={n}" for name, n in zip(names, sizes, strict=True))
 
 
+def _not_repeated(wrt: str, apart: Any = None) -> str:
+    by_how_much = f", up to {float(apart):.3g} apart" if apart is not None else ""
+    return f"the gradient by {wrt} has other bits at the next call{by_how_much}"
+
+
 def _finding(check: str, what: Any, condition: str = "", smallest: Any = "") -> str:
     return f"{check}: for {condition}: {what}{smallest}" if condition else f"{check}: {what}{smallest}"
 
@@ -180,6 +185,7 @@ SENTENCES: dict[str, Words] = {
     "some_inputs": "{right:and} {right:is} right, only {wrong:and} {wrong:is} wrong",
     "some_conditions": "wrong only for {wrong:and} (right for {right:and})",
     "shapes_by_rule": "wrong at {count} of {total} shapes, only where {rules:or}",
+    "at_shapes": "wrong at {count} of {total} shapes",
     "some_shapes": "wrong at {count} of {total} shapes: at {wrong:and}, and not at {right:and}",
     "relation": "{left} {relation} {right}",
     "odd": "{dimension} is odd",
@@ -200,12 +206,15 @@ SENTENCES: dict[str, Words] = {
     "as_autograd_itself": "as autograd itself: {loss}",
     "equal_but_for_bits": _equal_but_for_bits,
     "in_dtype": "in {dtype} {what}",
-    "forward_differs": "not judged for {condition}: {reason}",
+    "in_float32_alone": "in {dtype} {what}; precision=auto judges in float32 what has no other",
+    "forward_differs": "not judged: {reason}",
     "recomputes": "its derivations may call autograd, as the formula states",
     "within_tolerance": "held to the relative tolerance of {tolerance:g} that the formula states",
     "finite_differences_alone": "without a reference: held against finite differences of its own forward, "
     "good to a relative {tolerance:.0e}",
     "asked_for": "decided in {dtype}, as asked",
+    "stops_early": "has fewer digits than float64: it is off by {error:.2g} of the largest there, as what "
+    "stops at a tolerance is; decided in float32",
     "has_float32": "computes in float32 inside, or to as many digits: in float64 it is off by "
     "{error:.2g} of the largest; decided in float32",
     "gives_float32": "gives the gradient by {wrt} in float32 whatever it is given; decided in float32",
@@ -236,7 +245,7 @@ SENTENCES: dict[str, Words] = {
     "loses_all": "off by {error:.3g}, more than the truth itself ({size:.3g} in size), "
     "where {excused:.3g} is excused",
     "loses_at_zero": "off by {error:.3g} where the truth is zero and {excused:.3g} is excused",
-    "not_repeated_bits": "the gradient by {wrt} has other bits at the next call",
+    "not_repeated_bits": _not_repeated,
     "other_bits": "the gradient by {wrt} has other bits at the next call, {spread:.3g}{unit} apart, which "
     "the order of a sum explains (up to {excused:.3g}{unit})",
     "overwritten": "the gradient by {wrt} is overwritten by a later call",

@@ -48,6 +48,11 @@ def _shapes(shapes: Sequence[tuple[Shape, bool]]) -> Statement | None:
     return say("some_shapes", **counts, wrong=_examples(wrong), right=_examples(right))
 
 
+def rules_at(shapes: Sequence[Shape]) -> dict[str, list[bool]]:
+    """Return every rule that may tell shapes apart, as it reads, with the shapes that follow it."""
+    return {str(rule): holds for rule, holds in _rules([_flat(shape) for shape in shapes])}
+
+
 def _flat(shape: Shape) -> dict[str, int]:
     """Return every size by name; those of a list as `batch[0]`."""
     sizes: dict[str, int] = {}

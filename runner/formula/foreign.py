@@ -13,6 +13,7 @@ from typing import Any
 
 from torch.autograd import Function
 
+from runner.errors import FormulaError, printable
 from runner.formula.formula import Formula
 from runner.formula.pieces import of_module
 from runner.formula.raw_backward import RawBackward
@@ -45,6 +46,12 @@ def register_function(
     `runner.formula.register`, which reads `shapes` and the other pieces from the calling file. Raises
     FormulaError.
     """
+    if not (isinstance(function, type) and issubclass(function, Function)):
+        raise FormulaError(
+            f"register_function takes a class derived from torch.autograd.Function, not "
+            f"{printable(repr(function))}; handgrad.judge takes modules, functions, custom ops and rules of "
+            "JAX and NumPy as well"
+        )
     pieces = of_module(sys._getframe(1).f_globals, {"forward": forward, **record})
     raw = RawBackward(
         function,

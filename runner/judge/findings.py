@@ -1,6 +1,6 @@
 """What the outcomes of checks make of a judgement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from runner.diagnose import Statement, say, summarise
@@ -11,6 +11,7 @@ from runner.verdicts import Verdict, worst
 MOST_SAID = 2  # checks whose first finding is told in a diagnosis
 MOST_KEPT = 3  # findings of a check that are kept
 WEAK = ("unexplained", "as_autograd_itself")  # statements that another finding may explain
+UNSTABLE = ("not_repeated_bits", "remembered")  # after which what the own point shows is one of many things
 FURTHER: frozenset[Verdict] = frozenset({"wrong", "invalid", "suspect_reference"})
 """Verdicts after which a comparison elsewhere tells nothing more."""
 
@@ -23,7 +24,6 @@ def weighed(judgements: Sequence[Judgement], outcomes: Sequence[Outcome]) -> lis
 def _weighed(judgement: Judgement, outcomes: Iterable[Outcome]) -> Judgement:
     mine = [outcome for outcome in outcomes if outcome.wrt in ("", judgement.wrt)]
     broken = [outcome for outcome in mine if not outcome.holds and not _follows(judgement, outcome)]
-    notes = [outcome.broken for outcome in mine if outcome.broken and outcome.holds]
     verdicts = [verdict for verdict in (judgement.verdict, *(o.verdict for o in broken)) if verdict]
     return replace(
         judgement,
@@ -31,9 +31,20 @@ def _weighed(judgement: Judgement, outcomes: Iterable[Outcome]) -> Judgement:
         failed=(*dict.fromkeys([*judgement.failed, *(outcome.check for outcome in broken)]),),
         findings=(*_kept(broken),),
         checked=(*_traces(mine),),
-        notes=_once([*judgement.notes, *notes, *_uncompared(mine)]),
+        notes=_once([*judgement.notes, *_noted(mine), *_uncompared(mine)]),
         diagnosis=_diagnosis(judgement, mine, broken),
     )
+
+
+def _noted(outcomes: Iterable[Outcome]) -> Iterator[Statement]:
+    """Yield what is legal but worth knowing, each once, with the conditions under which it is so."""
+    conditions: dict[str, dict[str, Statement]] = {}
+    for outcome in outcomes:
+        if outcome.broken and outcome.holds:
+            conditions.setdefault(str(outcome.broken), {})[outcome.condition] = outcome.broken
+    for found in conditions.values():
+        (first, what), others = next(iter(found.items())), len(found) - 1
+        yield say("for_conditions", what=what, first=first, others=others) if "" not in found else what
 
 
 def _uncompared(outcomes: Iterable[Outcome]) -> Iterable[Statement]:
@@ -55,10 +66,13 @@ def _diagnosis(
 ) -> tuple[Statement, ...]:
     """Say when it is wrong, and of what kind; what is wrong at its own shape already says more."""
     known = [statement for statement in judgement.diagnosis if statement.name not in WEAK]
+    explained = rank.cause(broken)
+    if known and explained and explained.broken and explained.broken.name in UNSTABLE:
+        return _once([_said(explained), *judgement.diagnosis])
     if known or not broken:
         return judgement.diagnosis
     weak = [statement for statement in judgement.diagnosis if statement.name == "unexplained"]
-    if explained := rank.cause(broken):
+    if explained:
         return _once([*weak, _said(explained)])
     when = [] if weak else _when(mine)
     return _once([*weak, *when, *map(_said, rank.firsts(broken)[:MOST_SAID])])

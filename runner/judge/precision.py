@@ -16,6 +16,8 @@ from runner.judge.references import References
 from runner.judge.sample import Sample
 from runner.settings import Precision
 
+OF_FLOAT32 = 2.0**-28  # relatively: 1/16 of the unit roundoff, below which no step in float32 was taken
+
 
 @dataclass(frozen=True)
 class Strongest:
@@ -66,5 +68,6 @@ def _measured(derivation: Derivation, references: References) -> Strongest:
         if not error <= sample.bound(wrt, torch.float32):
             return Strongest()
         relative = error / (compare.magnitude(truth) or 1.0)
-        found = Strongest(torch.float32, found.why or say("has_float32", error=relative))
+        kind = "has_float32" if relative >= OF_FLOAT32 else "stops_early"
+        found = Strongest(torch.float32, found.why or say(kind, error=relative))
     return found

@@ -80,7 +80,9 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
     target = truth.to(answer.decided.device, answer.decided.inputs[wrt].dtype)
     if mismatch := compare.mismatch(strongest, target):
         refused = _refused(measured, mismatch, strongest, target, references)
-        said = say("in_dtype", dtype=measured.judged_in, what=refused.diagnosis[0])
+        is_float32 = mismatch.what == "dtype" and strongest.dtype == torch.float32
+        name = "in_float32_alone" if is_float32 else "in_dtype"
+        said = say(name, dtype=measured.judged_in, what=refused.diagnosis[0])
         return replace(refused, diagnosis=(said,))
     error = compare.max_abs_error(strongest, truth)
     bound = references.bound(kind, wrt, strongest.dtype, error)
