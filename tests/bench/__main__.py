@@ -1,13 +1,13 @@
 """Run every benchmark, print its table, write its CSV."""
 
 from runner.environment import ROOT
-from tests.bench import checks, clock, reports, speed, startup, sweep
+from tests.bench import checks, clock, growth, reports, speed, startup, sweep
 
 
 def main() -> None:
     folder = ROOT / "outputs" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    for benchmark in (startup, checks, clock, sweep, speed, reports):
+    for benchmark in (startup, checks, clock, growth, sweep, speed, reports):
         table = benchmark.measure()
         table.to_csv(folder / f"{benchmark.__name__.rpartition('.')[2]}.csv", index=False)
         print(f"{benchmark.__doc__}\n\n{table.to_string(index=False)}\n")
