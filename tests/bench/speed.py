@@ -22,12 +22,24 @@ from tests.registry import specification
 
 LARGE, LARGEST = 2**22, 2**24
 BY_MEMORY = ("mse", "relu", "sigmoid", "tanh", "layer_norm", "softmax", "cross_entropy", "dropout")
+IMAGES = "N=8 C=32 image=[128,128]"
+ATTENTION = "batch=[2,8] T=512 S=512 d=64 e=64"
 AT_LARGE = {
-    "cholesky": ["shape.n=256"],
-    "conv2d": ["shape.N=8", "shape.C=32", "shape.O=32", "shape.image=[128,128]", "shape.kernel=[3,3]"],
-    "scaled_dot_product_attention": [
-        "shape.batch=[2,8]", "shape.T=512", "shape.S=512", "shape.d=64", "shape.e=64",
-    ],
+    **dict.fromkeys(("cholesky", "eigh", "inverse", "logdet", "svd", "matrix_exp"), "n=256"),
+    "qr": "m=256 n=256", "solve": "n=256 k=16", "lstsq": "m=256 n=128 k=16",
+    **dict.fromkeys(("scaled_dot_product_attention", "flash_attention", "attention_softcap"), ATTENTION),
+    "linear_attention": "batch=[2,8] T=512 d=64 e=64", "multi_head_attention": "N=4 T=256 D=256",
+    "grouped_query_attention": "N=2 K=2 G=4 T=256 S=256 d=64 e=64", "transformer_block": "N=4 T=128 D=256",
+    "gpt2": "layers=4 N=4 T=64 D=128 V=512", "embedding_bn_mlp": "N=1024 k=3 d=16 h=256 V=27",
+    **dict.fromkeys(("avg_pool2d", "max_pool2d", "unfold", "batch_norm", "instance_norm"), IMAGES),
+    "group_norm": IMAGES.replace("32", "36"), "upsample_bilinear": IMAGES.replace("128", "64"),
+    "depthwise_conv2d": f"{IMAGES} kernel=[3,3]", "conv2d": f"{IMAGES} O=32 kernel=[3,3]",
+    "conv1d": "N=8 C=64 O=64 L=1024 K=3", "conv_transpose2d": "N=4 C=32 O=32 places=[64,64] kernel=[3,3]",
+    "lenet": "N=64 A=6 B=16 C=120 image=[32,32] k=5", "linear_scan": "T=1024 n=4096",
+    **dict.fromkeys(("rnn_bptt", "lstm_bptt"), "N=64 T=64 D=128 H=128"),
+    "embedding": "batch=[64,128] V=16384 d=256", "gather": "m=2048 n=2048 k=2048", "outer": "m=2048 n=2048",
+    "sum_to_shape": "a=[64,1,512] b=[128,1]", "matmul": "a=[8,1,512,512] b=[2,512,512]",
+    "ctc_loss": "T=256 N=32 C=64 S=32",
 }  # fmt: skip
 """Where all dimensions enlarged alike are a shape that nobody has."""
 FIGURES = ("manual_ms", "autograd_ms", "speedup", "speedup_low", "efficiency", "autograd_efficiency")
@@ -61,10 +73,8 @@ def _best(name: str, elements: int) -> dict[str, Any]:
 def _shape(name: str, elements: int) -> list[str]:
     """Return the shape at which the inputs have about so many elements."""
     if elements == LARGE and name in AT_LARGE:
-        return AT_LARGE[name]
-    factors = range(1, 2**11) if elements else [1]
-    if elements and len(lookup(name).dimensions) == 1:
-        factors = range(2**17, LARGEST, 2**17)  # a vector
+        return [f"shape.{size}" for size in AT_LARGE[name].split()]
+    factors = (*range(1, 2**11), *range(2**17, LARGEST, 2**17)) if elements else [1]  # last, of a vector
     best = min(factors, key=lambda factor: abs(math.log(_size(name, factor) / max(elements, 1))))
     return [f"enlarge={best}"]
 
@@ -82,8 +92,10 @@ def _times(size: Any, factor: int) -> Any:
 def _run(name: str, execution: str, shape: list[str]) -> pd.DataFrame:
     """Return the first row of each derivation, as times are of all its gradients together."""
     with tempfile.TemporaryDirectory() as folder:
-        chosen = [f"experiment={name}", *shape, f"execution={execution}", f"hydra.sweep.dir={folder}"]
-        command = [sys.executable, "-m", "runner", "-m", *chosen, *SETTINGS]
+        gradients = [one.name for one in lookup(name).derivations.values() if one.kind.is_timed]
+        chosen = [f"experiment={name}", f"derivation=[{','.join(gradients)}]", f"execution={execution}"]
+        command = [sys.executable, "-m", "runner", "-m", *chosen, *shape, *SETTINGS]
+        command.append(f"hydra.sweep.dir={folder}")
         subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
         return csv.read(Path(folder) / csv.NAME).drop_duplicates("derivation")
 
