@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pandas.testing import assert_frame_equal
 
 from runner.case import spec
 from runner.command import report as command
@@ -168,7 +169,8 @@ def test_a_column_of_time_is_all_that_workers_change(run: Run, tmp_path: Path, p
     for folder, setting in (("here", "workers=0"), ("there", pool)):
         run(*command, setting, f"hydra.sweep.dir={folder}")
         reports.append(csv.read(tmp_path / folder / csv.NAME).drop(columns="started_at"))
-    assert reports[0].equals(reports[1])
+    here, there = reports
+    assert_frame_equal(here, there)
 
 
 @pytest.mark.parametrize(
