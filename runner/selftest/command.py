@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from runner.errors import UserError, unknown
+from runner.errors import UserError, reason, unknown
 from runner.sweep.descendants import end_with_parent
 
 INTERRUPTED = 130  # as a shell says it of a command that Ctrl-C has ended
@@ -64,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
         return INTERRUPTED
     judge = judges()[0]
     accused = any(alarm.judge == judge for one in result.innocent for alarm in one.alarms)
-    return int(bool(result.survivors) or accused)
+    return int(bool(result.survivors or result.lost) or accused)
 
 
 def run(options: argparse.Namespace) -> Any:
@@ -87,15 +88,21 @@ def run(options: argparse.Namespace) -> Any:
     ]
     jobs += [(_innocent, formula, options.seeds) for formula in formulas]
     finished = _at_a_time(options.processes, jobs)
-    of_mistakes = [finished.get(i, []) for i in range(len(derivations))]
+    kept = {place: found for place, found in finished.items() if not isinstance(found, Lost)}
+    of_mistakes = [kept.get(i, []) for i in range(len(derivations))]
     settings = _settings(options, time.perf_counter() - began)
     interrupted = len(finished) < len(jobs)
     return Result(
         [outcome for found in of_mistakes for outcome in found],
-        [finished[i] for i in range(len(derivations), len(jobs)) if i in finished],
+        [kept[i] for i in range(len(derivations), len(jobs)) if i in kept],
         f"interrupted after {len(finished)} of {len(jobs)} parts; {settings}" if interrupted else settings,
         interrupted,
+        [str(found) for found in finished.values() if isinstance(found, Lost)],
     )
+
+
+class Lost(str):
+    """What one part of a self-test raised; the others go on."""
 
 
 def _drawn(options: argparse.Namespace) -> dict[str, int]:
@@ -130,17 +137,17 @@ def _innocent(formula: str, seeds: int) -> Any:
 def _at_a_time(processes: int, jobs: Sequence[tuple[Any, ...]]) -> dict[int, Any]:
     """Run the jobs, in this process or in several; return what they return by their place.
 
-    After Ctrl-C that is what those gave that had ended by then.
+    After Ctrl-C, or where something kills a process, that is what those gave that had ended by then.
     """
     finished: dict[int, Any] = {}
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt, BrokenProcessPool):
         for place, result in _followed(_each(processes, jobs), jobs):
             finished[place] = result
     return finished
 
 
 def _each(processes: int, jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-    """Yield the place and the result of each job as it ends; an error ends the run then."""
+    """Yield the place and the result of each job as it ends, `Lost` where it raises."""
     if processes < 2:
         yield from ((place, _quietly(*job)) for place, job in enumerate(jobs))
         return
@@ -150,7 +157,7 @@ def _each(processes: int, jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int
         try:
             for done in as_completed(places):
                 yield places[done], done.result()
-        except BaseException:  # Ctrl-C, or what a job raises: nobody waits for the others
+        except BaseException:  # Ctrl-C, or a process that was killed: nobody waits for the others
             pool.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():
                 child.terminate()
@@ -186,5 +193,7 @@ def _quietly(function: Callable[..., Any], *arguments: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return function(*arguments)
+    except Exception as error:  # a mistake of the self-test's own, which costs no other part
+        return Lost(f"{' '.join(arguments[:2] if function is _plant else arguments[:1])}: {reason(error)}")
     finally:
         torch.set_num_threads(threads)

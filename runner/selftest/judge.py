@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from runner.case.spec import DTYPES
 from runner.experiment import is_right, run
@@ -43,28 +44,28 @@ class Judge:
         """
         said: Said | None = None
         for dtype in dict.fromkeys([target.spec.dtype, *DTYPES]):
-            spec = replace(target.spec, dtype=dtype, check=level, second_order=kind == "second order")
-            there = replace(target, spec=spec)
-            judgements = judged(there, function)
-            right = self.of_the_right_one(there)
+            settings = {"dtype": dtype, "check": level, "second_order": kind == "second order"}
+            judgements = judged(target, function, **settings)
+            right = self.of_the_right_one(target, **settings)
             if caught := [one for one in judgements if _worse(one, right)]:
                 return Said(True, dtype, caught)
             said = said or Said(False, dtype, judgements)
         assert said
         return said
 
-    def of_the_right_one(self, target: Target) -> Mapping[str, Judgement]:
+    def of_the_right_one(self, target: Target, **settings: Any) -> Mapping[str, Judgement]:
         """Return the judgements of the right derivation, by input."""
-        key = repr((target.spec, target.derivation.name))
+        key = repr((target.spec, target.derivation.name, settings))
         if key not in self.right:
-            self.right[key] = {judgement.wrt: judgement for judgement in judged(target, target.function)}
+            found = judged(target, target.function, **settings)
+            self.right[key] = {judgement.wrt: judgement for judgement in found}
         return self.right[key]
 
 
-def judged(target: Target, function: Function) -> list[Judgement]:
-    """Judge a function in the place of a derivation."""
+def judged(target: Target, function: Function, **settings: Any) -> list[Judgement]:
+    """Judge a function in the place of a derivation, with other settings than the target's."""
     with planted(target, function) as spec:
-        return run(spec)
+        return run(replace(spec, **settings))
 
 
 def _worse(judgement: Judgement, right: Mapping[str, Judgement]) -> bool:

@@ -26,6 +26,7 @@ class Result:
     innocent: Sequence[Innocent]
     settings: str
     interrupted: bool = False
+    lost: Sequence[str] = ()  # parts that raised, and what
 
     def of(self, state: str) -> list[Outcome]:
         """Return the mistakes that ended in a state."""
@@ -112,6 +113,10 @@ def show(result: Result, out: Console) -> None:
         _heading(out, f"not counted, {state}", len(result.of(state)))
         for one in result.of(state):
             _line(out, f"{_where(one)}: {one.kind}: {one.name}; {one.shown_by}")
+    if result.lost:
+        _heading(out, "parts that the self-test could not judge", len(result.lost))
+        for part in result.lost:
+            _line(out, part)
     alarms = [alarm for innocent in result.innocent for alarm in innocent.alarms]
     _heading(out, "false alarms", len(alarms))
     for alarm in alarms:
@@ -171,7 +176,8 @@ def _footing(result: Result) -> str:
     counts = {state: len(result.of(state)) for state in (EQUIVALENT, DOES_NOT_RUN, NOT_APPLICABLE)}
     left_out = ", ".join(f"{count} {state}" for state, count in counts.items())
     derivations = {(one.formula, one.derivation) for one in result.outcomes}
-    return f"{len(derivations)} derivations; not counted: {left_out}; {result.settings}"
+    lost = f"; {len(result.lost)} parts raised" if result.lost else ""
+    return f"{len(derivations)} derivations; not counted: {left_out}; {result.settings}{lost}"
 
 
 def _where(one: Outcome) -> str:

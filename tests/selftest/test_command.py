@@ -6,11 +6,14 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from runner.command import cli
+from runner.selftest import campaign
+from runner.selftest.campaign import plant
 from runner.selftest.due import DUE, GRADES
 from runner.selftest.mistake import KINDS
 
@@ -64,6 +67,23 @@ def test_markdown_is_a_table_and_its_settings(
         assert set(rule) == {"|", "-", ":", " "}
         assert [row.split("|")[1].strip() for row in rows] == names
     assert settings.startswith("5 derivations; not counted: ")
+
+
+def test_a_part_that_raises_costs_no_other_part(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def raising_at_relu(formula: str, *rest: Any) -> Any:
+        if formula == "relu":
+            raise NotImplementedError("of the self-test's own")
+        return plant(formula, *rest)
+
+    monkeypatch.setattr(campaign, "plant", raising_at_relu)
+    assert handgrad([*SMALL, "--seeds", "0"], monkeypatch) == 1
+    out = capsys.readouterr().out
+    assert "could not judge: 3" in out
+    assert "relu diagonal: NotImplementedError: of the self-test's own" in out
+    assert "2 derivations; " in out
+    assert "3 parts raised" in out
 
 
 @pytest.mark.parametrize(

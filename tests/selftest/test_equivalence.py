@@ -8,6 +8,7 @@ from torch import Tensor
 from runner.selftest import mutate
 from runner.selftest.campaign import EQUIVALENT, PLANTED, Campaign, Lot, Outcome, cases, plant
 from runner.selftest.equivalence import Laboratory
+from runner.selftest.judge import Judge
 from runner.selftest.mistake import Mistake
 from runner.selftest.settings import variations
 from runner.selftest.wrappers.context import Context, copies
@@ -94,3 +95,10 @@ def test_a_fresh_laboratory_does_not_remember() -> None:
     bench = Laboratory(laboratory("relu", "output_mask").target)
     found = [bench.difference(mistake.make, bench.target.spec.params) for _ in range(2)]
     assert found[0] == found[1] is not None
+
+
+def test_what_has_no_kernel_in_a_dtype_is_judged_in_the_others() -> None:
+    eigh = target("eigh", "by_differences")
+    said = Judge().verdict(eigh, eigh.function, "off", "scale")
+    assert not said.caught
+    assert said.dtype == eigh.spec.dtype
