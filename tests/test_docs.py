@@ -17,7 +17,7 @@ def marked_blocks(document: str) -> dict[str, str]:
     return dict(re.findall(r"<!-- tested: (\S+) -->\n```\w+\n(.*?)```", text, re.DOTALL))
 
 
-@pytest.mark.parametrize("chosen", ["formula=quadratic_form", "experiment=large_quadratic_form"])
+@pytest.mark.parametrize("chosen", ["formula=weighted_squares", "experiment=large_weighted_squares"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_formula_is_one_file_outside_the_repository(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, dtype: str
@@ -26,13 +26,13 @@ def test_a_formula_is_one_file_outside_the_repository(
     monkeypatch.setattr(plugins, "_loaded", {})
     blocks = marked_blocks("CONTRIBUTING.md")
     (tmp_path / "my_conf/experiment").mkdir(parents=True)
-    yaml = "large_quadratic_form.yaml"
+    yaml = "large_weighted_squares.yaml"
     (tmp_path / "my_conf/experiment" / yaml).write_text(blocks[yaml])
-    (tmp_path / "quadratic_form.py").write_text(blocks["quadratic_form.py"])
-    given = (chosen, "plugins=[quadratic_form.py]", "timing=off", f"dtype={dtype}")
+    (tmp_path / "weighted_squares.py").write_text(blocks["weighted_squares.py"])
+    given = (chosen, "plugins=[weighted_squares.py]", "timing=off", f"dtype={dtype}")
     outcome = run("--config-dir", "my_conf", *given)
     assert outcome.status == 0, outcome.err
-    assert {row["wrt"] for row in outcome.rows} == {"x", "A"}
+    assert {row["wrt"] for row in outcome.rows} == {"x", "w"}
     assert {row["shape"] for row in outcome.rows} == {"n=7"}
     assert {row["verdict"] for row in outcome.rows} <= {"exact", "correct"}
 
@@ -57,6 +57,6 @@ def test_the_makefile_has_what_the_readme_names(target: str) -> None:
 def test_every_file_that_a_document_names_exists(document: str) -> None:
     text = (ROOT / document).read_text()
     named = re.findall(r"`((?:conf|runner|tests|outputs)/[\w./-]+)`", text)
-    missing = [name for name in named if not (ROOT / name).exists() and "quadratic_form" not in name]
+    missing = [name for name in named if not (ROOT / name).exists() and "weighted_squares" not in name]
     assert named
     assert not missing
