@@ -33,7 +33,7 @@ AT_FULL = {
 """Those that `check=full` finds so at numbers of its own."""
 UNSUPPORTED = {
     (name, dtype)
-    for name in ("cholesky", "eigh", "inverse", "logdet", "lstsq", "qr", "solve")
+    for name in ("cholesky", "eigh", "inverse", "logdet", "lstsq", "qr", "solve", "svd")
     for dtype in ("bfloat16", "float16")
 }
 """Where PyTorch has no kernel for the forward."""
