@@ -24,6 +24,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
+from experiments.losses import cross_entropy
 from experiments.losses.cross_entropy import divisor, one_hot, refuse_unknown, upstream_by_row
 from runner.formula import Draw, Edge, Example, Gradients, Sizes, in_float32, integer, register
 
@@ -31,15 +32,13 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 def shapes(N: int, C: int, *, weighted: bool = False) -> Sizes:
-    weight = {"weight": (C,)} if weighted else {}
-    return {"logp": (N, C), "labels": (N,), **weight}
+    sizes = cross_entropy.shapes(N, C, weighted=weighted)
+    return {"logp": sizes.pop("z"), **sizes}
 
 
 def sample(rng: Draw, N: int, C: int, *, weighted: bool, ignore_index: int) -> dict[str, Tensor]:
-    labels = rng.integers((N,), 0, C)
-    labels[3::4] = ignore_index
-    weight = {"weight": rng.uniform((C,), 0.5, 1.5)} if weighted else {}
-    return {"logp": rng.default((N, C)).log_softmax(dim=1), "labels": labels, **weight}
+    drawn = cross_entropy.sample(rng, N, C, weighted=weighted, ignore_index=ignore_index)
+    return {"logp": rng.default((N, C)).log_softmax(dim=1), **drawn}
 
 
 @in_float32
