@@ -26,12 +26,16 @@ INDENT = 2
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = (
-        "List the formulas by family, a line each, or describe one: statement, derivations, settings."
+        "List the formulas by family, a line each, with what the last sweep below outputs/ said of each at "
+        "worst, or describe one: statement, derivations, settings."
     )
     name = parser.add_argument("name", nargs="?", metavar="NAME", help="the formula to describe")
     vars(name)["completer"] = formula_modules
     parser.add_argument(
         "--plugin", action="append", default=[], metavar="FILE", help="look at the formulas of a plug-in too"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="show the verdicts of this sweep, not of the last one"
     )
 
 
@@ -46,12 +50,16 @@ def main(options: argparse.Namespace) -> int:
     if options.name:
         describe(options.name, console())
     else:
-        list_all(options.plugin, console())
+        list_all(options.plugin, console(), options.report)
     return 0
 
 
-def list_all(given: Sequence[str], out: Console) -> None:
+def list_all(given: Sequence[str], out: Console, report: Path | None = None) -> None:
     """Print a line for each formula below its family; those of `experiments/` without importing them."""
+    from runner.report.latest import latest_sweep, worst_verdicts
+
+    report = report or latest_sweep()
+    verdicts = worst_verdicts(report) if report else {}
     families: dict[str, dict[str, str]] = {}
     for name, module in formula_modules().items():
         families.setdefault(module.split(".")[-2], {})[name] = _first_line(_docstring(module))
@@ -64,9 +72,23 @@ def list_all(given: Sequence[str], out: Console) -> None:
     for family, formulas in sorted(families.items()):
         out.print(Text(family, style="bold"))
         for name, line in formulas.items():
-            room = max(20, out.width - width - 2 * INDENT)
-            out.print(Text(f"{'':{INDENT}}{name:{width}}{'':{INDENT}}{_cut(line, room)}"), soft_wrap=True)
+            start = Text.assemble(f"{'':{INDENT}}{name:{width}}{'':{INDENT}}", *_verdict(name, verdicts, out))
+            start.append(_cut(line, max(20, out.width - len(start))))
+            out.print(start, soft_wrap=True)
+    if report:
+        out.print(Text(f"\nverdicts: the worst of each formula in {report}"), soft_wrap=True)
     out.print(Text("\nhandgrad formulas NAME describes one"))
+
+
+def _verdict(name: str, verdicts: Mapping[str, str], out: Console) -> Iterator[Text | str]:
+    """Yield the column of verdicts, if there is one: what a formula has, and blanks up to the next column."""
+    from runner.report.signs import shown
+
+    if verdicts:
+        width = max(len(shown(verdict, out)) for verdict in verdicts.values())
+        said = shown(verdicts[name], out) if name in verdicts else Text()
+        yield said
+        yield " " * (width - len(said) + INDENT)
 
 
 def _docstring(module: str) -> str:

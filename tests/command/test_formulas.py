@@ -1,13 +1,16 @@
 """`handgrad formulas`."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from runner.command import formulas
 from runner.command.tree import parsed
+from runner.errors import UserError
 from runner.files import experiments
 from runner.formula import lookup, names, plugins, registry
 
@@ -77,3 +80,42 @@ def test_formulas_of_a_plug_in_are_listed(
     assert {"log_cosh", "squared_relu"} & {
         line.split()[0].removeprefix("my_") for line in own if line.strip()
     }
+
+
+def swept(folder: Path, *rows: tuple[str, str], minutes: int = 0) -> Path:
+    """Write what a sweep leaves in its folder: formulas and verdicts, some minutes ago."""
+    folder.mkdir(parents=True)
+    (folder / "multirun.yaml").touch()
+    lines = ["formula,dtype,verdict", *(f"{name},float32,{verdict}" for name, verdict in rows)]
+    (folder / "summary.csv").write_text("\n".join(lines) + "\n")
+    then = time.time() - 60 * minutes
+    os.utime(folder / "summary.csv", (then, then))
+    return folder
+
+
+def test_the_worst_verdict_of_the_last_sweep_stands_beside_each_formula(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "verdicts:" not in "\n".join(printed(capsys, monkeypatch))
+    swept(Path("outputs/day/old-sweep"), ("mse", "wrong"), minutes=1)
+    last = swept(
+        Path("outputs/mine"),
+        ("mse", "exact"),
+        ("mse", "inaccurate"),
+        ("svd", "correct"),
+        ("svd", "unsupported"),
+    )
+    lines = printed(capsys, monkeypatch)
+    of = {line.split()[0]: line for line in lines if line.startswith("  ")}
+    assert "≈ inaccurate  Mean" in of["mse"]
+    assert "✓ correct  " in of["svd"]
+    assert of["relu"].index("Rectified") == of["mse"].index("Mean")
+    assert f"verdicts: the worst of each formula in {last}" in lines
+    assert "✗ wrong" in "\n".join(printed(capsys, monkeypatch, "--report", "outputs/day/old-sweep"))
+    assert max(map(len, lines)) <= WIDTH
+
+
+def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no summary\.csv"):
+        formulas.main(parsed("formulas", ["--report", str(tmp_path)]))

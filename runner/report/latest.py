@@ -1,0 +1,42 @@
+"""What the last sweep said of each formula, from its summary.csv; imports neither PyTorch nor pandas."""
+
+import csv
+from pathlib import Path
+
+from runner.errors import UserError
+from runner.verdicts import OUTCOMES
+
+OUTPUTS = Path("outputs")
+SUMMARY, OF_A_SWEEP = "summary.csv", "multirun.yaml"
+
+
+def latest_sweep(below: Path = OUTPUTS) -> Path | None:
+    """Return the folder of the sweep below `outputs` whose summary is the newest, if there is one."""
+    summaries = [path for depth in ("*", "*/*") for path in below.glob(f"{depth}/{SUMMARY}")]
+    sweeps = [path for path in summaries if (path.parent / OF_A_SWEEP).is_file()]
+    return max(sweeps, key=lambda path: path.stat().st_mtime).parent if sweeps else None
+
+
+def worst_verdicts(folder: Path) -> dict[str, str]:
+    """Return the worst verdict of each formula, by all that a sweep asked of it.
+
+    `unsupported` is one only where nothing was judged. Raises UserError where a folder has no summary.
+    """
+    try:
+        with (folder / SUMMARY).open(newline="") as file:
+            said = [(row["formula"], row["verdict"]) for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        raise UserError(f"{folder}: has no {SUMMARY}, which a sweep writes") from None
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{folder / SUMMARY}: is no summary of a sweep: {error}") from error
+    worst: dict[str, str] = {}
+    for formula, verdict in said:
+        worst[formula] = max(worst.get(formula, "unsupported"), verdict, key=_badness)
+    return worst
+
+
+def _badness(verdict: str) -> int:
+    """Rank a verdict: nothing judged, then from best to worst; one that is not known is the worst."""
+    if verdict == "unsupported":
+        return -1
+    return OUTCOMES.index(verdict) if verdict in OUTCOMES else len(OUTCOMES)
