@@ -11,6 +11,10 @@ its gradient is the sum over all uses:
     dL/dk = sum over the group of attention's          (N, K, S, d)
     dL/dv = sum over the group of attention's          (N, K, S, e)
 
+`summed_over_group` is that, with G copies of dL/dk and dL/dv before the sum. `stacked_queries` takes all
+queries of a group as G T rows of one attention, (N, K, G T, d): nothing is repeated, and the sum over the
+group is one more part of the sums over queries in dv = p' g and dk = c ds' q.
+
 One group for all, K = 1, is multi-query attention; K = H is the usual one.
 
 Delicate: the order of the repetition. `repeat_interleave` puts the copies of a head side by side and is
@@ -57,6 +61,15 @@ def summed_over_group(
     return {"q": of["q"].flatten(1, 2), "k": of["k"].sum(dim=2), "v": of["v"].sum(dim=2)}
 
 
+@in_float32
+def stacked_queries(
+    grad_y: Tensor, probabilities: Tensor, q: Tensor, k: Tensor, v: Tensor, *, scale: float | None = None
+) -> Gradients:
+    g, stacked = by_group(grad_y, k).flatten(2, 3), by_group(q, k).flatten(2, 3)  # (N, K, G T, d)
+    of = attention.saved_probabilities(g, probabilities.flatten(2, 3), stacked, k, v, scale=scale)
+    return {"q": of["q"].reshape(q.shape), "k": of["k"], "v": of["v"]}
+
+
 def by_group(q: Tensor, k: Tensor) -> Tensor:
     """Split the heads of q into those that share a head of k: (N, K, G, T, d)."""
     N, H, T, d = q.shape
@@ -69,7 +82,7 @@ def repeated(q: Tensor, k: Tensor) -> Tensor:
 
 
 register(
-    gradients=[summed_over_group],
+    gradients=[summed_over_group, stacked_queries],
     edges={
         "empty_batch": Edge.empty("N"),
         "multi_query": Edge(shape={"K": 1}),

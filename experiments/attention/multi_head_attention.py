@@ -12,7 +12,9 @@ The backward takes these steps from last to first, each with the gradient that i
     dL/dq, dL/dk, dL/dv      from `scaled_dot_product_attention`, of dL/do as heads
     dL/dx, dL/dW, dL/db      from `linear`, of [dL/dq, dL/dk, dL/dv] side by side
 
-One matrix makes q, k and v, so that what x receives from all three is added up in one product.
+One matrix makes q, k and v. `by_parts` adds up in one product what x receives from all three, and makes what
+has the size of the probabilities, (H, T, T), a sample at a time. `three_projections` takes the three blocks
+of W by themselves, as if they were three layers, and all samples at once.
 
 Delicate: (N, T, D) is (N, T, H, d), and heads come before positions only after a transpose; a reshape to
 (N, H, T, d) has the right shape, and mixes positions with heads. All matrices are square in D, which hides
@@ -66,10 +68,32 @@ def by_parts(
     x: Tensor, W: Tensor, b: Tensor, U: Tensor, c: Tensor, *, heads: int = 1,
 ) -> Gradients:  # fmt: skip
     of_output = linear.outer_product(grad_y, o, U, c)
-    (grad_o,) = as_heads(of_output["x"], heads, parts=1)
-    of_heads = attention.saved_probabilities(grad_o, probabilities, *as_heads(qkv, heads), scale=None)
-    grad_qkv = torch.cat([side_by_side(of_heads[name]) for name in ("q", "k", "v")], dim=-1)
+    grad_qkv = of_heads(of_output.pop("x"), qkv, probabilities, heads)
     return {**linear.outer_product(grad_qkv, x, W, b), "U": of_output["W"], "c": of_output["b"]}
+
+
+def of_heads(grad_o: Tensor, qkv: Tensor, probabilities: Tensor, heads: int) -> Tensor:
+    """Return the gradients of q, k and v side by side, (N, T, 3 D), a sample at a time."""
+    grad_qkv = torch.empty_like(qkv)
+    arguments = (*as_heads(grad_o, heads, parts=1), probabilities, *as_heads(qkv, heads))
+    for n, of_sample in enumerate(zip(*arguments, strict=True)):
+        of = attention.saved_probabilities(*of_sample, scale=None)
+        grad_qkv[n] = torch.cat([side_by_side(of[name]) for name in ("q", "k", "v")], dim=-1)
+    return grad_qkv
+
+
+@in_float32
+def three_projections(
+    grad_y: Tensor, qkv: Tensor, o: Tensor, probabilities: Tensor,
+    x: Tensor, W: Tensor, b: Tensor, U: Tensor, c: Tensor, *, heads: int = 1,
+) -> Gradients:  # fmt: skip
+    of_output = linear.outer_product(grad_y, o, U, c)
+    (grad_o,) = as_heads(of_output["x"], heads, parts=1)
+    of = attention.saved_probabilities(grad_o, probabilities, *as_heads(qkv, heads), scale=None)
+    three = zip("qkv", W.chunk(3), b.chunk(3), strict=True)
+    q, k, v = (linear.outer_product(side_by_side(of[name]), x, part, bias) for name, part, bias in three)
+    joined = {name: torch.cat([q[name], k[name], v[name]]) for name in ("W", "b")}
+    return {"x": q["x"] + k["x"] + v["x"], **joined, "U": of_output["W"], "c": of_output["b"]}
 
 
 def as_heads(x: Tensor, heads: int, parts: int = 3) -> list[Tensor]:
@@ -80,12 +104,12 @@ def as_heads(x: Tensor, heads: int, parts: int = 3) -> list[Tensor]:
 
 
 def side_by_side(heads: Tensor) -> Tensor:
-    """Put heads next to each other: (N, T, D)."""
-    return heads.transpose(1, 2).flatten(2)
+    """Put heads next to each other: (..., T, D)."""
+    return heads.transpose(-3, -2).flatten(-2)
 
 
 register(
-    gradients=[by_parts],
+    gradients=[by_parts, three_projections],
     edges={
         "one_position": Edge(shape={"T": 1}),
         "width_one_a_head": Edge(shape={"D": 4}, params={"heads": 4}),

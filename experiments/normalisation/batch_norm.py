@@ -13,6 +13,11 @@ everything is as in `layer_norm`, which normalises rows too:
 except that w and b belong to the row as a whole, not to a column of it. The means connect the samples: what
 one of them receives depends on all others.
 
+w is one number for a row, so that mean(q) = w dL/db / n and mean(q * xh) = w dL/dw / n. `saved_statistics`
+leaves dL/dx to `layer_norm`, four sums over each row in all; `shared_sums` has it of the two that there are:
+
+    dL/dx = w rstd (g - dL/db / n - xh dL/dw / n)
+
 In evaluation mean and var are running averages from training, constants. Nothing comes back through them:
 
     dL/dx = w rstd g
@@ -84,6 +89,17 @@ def saved_statistics(
     return {"x": images(grad_row, x), "w": (g * xh).sum(dim=1), "b": g.sum(dim=1)}
 
 
+@in_float32
+def shared_sums(
+    grad_y: Tensor, mean: Tensor, rstd: Tensor, x: Tensor, w: Tensor, b: Tensor, *, training: bool = True
+) -> Gradients:
+    g, row = rows(grad_y), rows(x)
+    xh = layer_norm.normalised(row, mean, rstd) if training else rstd * (row - mean)
+    of_w, of_b = (g * xh).sum(dim=1, keepdim=True), g.sum(dim=1, keepdim=True)
+    passed = g - (of_b + xh * of_w) / row.shape[1] if training else g
+    return {"x": images(w[:, None] * rstd * passed, x), "w": of_w[:, 0], "b": of_b[:, 0]}
+
+
 def rows(x: Tensor) -> Tensor:
     """Put all numbers of a channel into a row: (C, N |image|)."""
     return x.transpose(0, 1).reshape(x.shape[1], math.prod([len(x), *x.shape[2:]]))
@@ -95,7 +111,7 @@ def images(row: Tensor, like: Tensor) -> Tensor:
 
 
 register(
-    gradients=[saved_statistics],
+    gradients=[saved_statistics, shared_sums],
     constants=("running_mean", "running_var"),
     edges={
         "no_samples": Edge(shape={"N": 0}, params={"training": False}),

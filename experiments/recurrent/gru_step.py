@@ -21,6 +21,8 @@ The backward takes the lines from last to first, with s' = s (1 - s) and tanh' =
 
 h reaches h_next by itself and through u, and collects both.
 
+`gates` keeps r, z, n and m, 4 N H numbers. `recomputed` keeps none, and makes them again in two products.
+
 Delicate: the reset gate multiplies after the product with U, bias and all, so that b and c are two biases.
 The paper has it before, tanh(W x + U (r * h)): another function, whose gradient is another. `library` is
 torch.gru_cell.
@@ -33,12 +35,14 @@ from experiments.activations import sigmoid, tanh
 from experiments.layers import linear
 from runner.formula import Edge, Example, Gradients, Sizes, in_float32, register, through
 
+SAVED = ("r", "z", "n", "m")
+
 
 def shapes(N: int, D: int, H: int) -> Sizes:
     return {"x": (N, D), "h": (N, H), "W": (3 * H, D), "U": (3 * H, H), "b": (3 * H,), "c": (3 * H,)}
 
 
-@in_float32(saved=("r", "z", "n", "m"))
+@in_float32(saved=SAVED)
 def forward(x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor) -> dict[str, Tensor]:
     a_r, a_z, a_n = linear.forward(x, W, b).chunk(3, dim=1)
     u_r, u_z, m = linear.forward(h, U, c).chunk(3, dim=1)
@@ -65,8 +69,17 @@ def gates(
     return {**of_x, "h": of_h["x"] + grad_h_next * z, "U": of_h["W"], "c": of_h["b"]}
 
 
+@in_float32
+def recomputed(
+    grad_h_next: Tensor, x: Tensor, h: Tensor, W: Tensor, U: Tensor, b: Tensor, c: Tensor
+) -> Gradients:
+    made = forward(x, h, W, U, b, c)
+    kept = {name: made[name] for name in SAVED}
+    return gates(grad_h_next, **kept, x=x, h=h, W=W, U=U, b=b, c=c)
+
+
 register(
-    gradients=[gates],
+    gradients=[gates, recomputed],
     outputs=("h_next",),
     edges={
         "empty_batch": Edge.empty("N"),

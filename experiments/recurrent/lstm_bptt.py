@@ -12,6 +12,9 @@ both from the last step to the first, beginning with dh = 0 and dc = Gc:
 
 and after the first step they are dL/dh0 and dL/dc0. W, U and b get a term from every step.
 
+`through_time` adds these terms up as it goes. `stacked` takes da of each step only, and da U, which is all
+that the next one waits for; the rest is one product over N T rows, as for a `linear` layer.
+
 Delicate: dc passes a step by the forget gate alone, with no tanh and no matrix in between, and does not
 vanish while that is open; dh goes through U. To drop either, or G_t of any step, is right at T = 1. The
 sums over steps are in float32 in half precision.
@@ -20,6 +23,7 @@ sums over steps are in float32 in half precision.
 import torch
 from torch import Tensor
 
+from experiments.layers import linear
 from experiments.recurrent import lstm_step
 from runner.formula import Edge, Example, Gradients, Sizes, in_float32, register
 
@@ -68,8 +72,25 @@ def through_time(
     return {**total, "h0": dh, "c0": dc}
 
 
+@in_float32
+def stacked(
+    grad_h: Tensor, grad_c_T: Tensor, states: Tensor, memories: Tensor,
+    i: Tensor, f: Tensor, g: Tensor, o: Tensor, t: Tensor,
+    x: Tensor, h0: Tensor, c0: Tensor, W: Tensor, U: Tensor, b: Tensor,
+) -> Gradients:  # fmt: skip
+    dh, dc, steps = torch.zeros_like(h0), grad_c_T, []
+    for n in reversed(range(x.shape[1])):
+        now = (value[:, n] for value in (i, f, g, o, t, memories))
+        da, dc = lstm_step.by_gate(grad_h[:, n] + dh, dc, *now)
+        dh, dc = da @ U, dc * f[:, n]
+        steps.append(da)
+    da = torch.stack(steps[::-1], dim=1)  # (N, T, 4 H)
+    of_input, of_state = linear.outer_product(da, x, W, b), linear.outer_product(da, states[:, :-1], U)
+    return {**of_input, "U": of_state["W"], "h0": dh, "c0": dc}
+
+
 register(
-    gradients=[through_time],
+    gradients=[through_time, stacked],
     outputs=("h", "c_T"),
     edges={
         "empty_batch": Edge.empty("N"),

@@ -56,6 +56,15 @@ def gates(
     grad_h_next: Tensor, grad_c_next: Tensor, i: Tensor, f: Tensor, g: Tensor, o: Tensor, t: Tensor,
     x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor,
 ) -> Gradients:  # fmt: skip
+    grad_a, grad_c = by_gate(grad_h_next, grad_c_next, i, f, g, o, t, c)
+    of_x, of_h = linear.outer_product(grad_a, x, W, b), linear.outer_product(grad_a, h, U)
+    return {**of_x, "h": of_h["x"], "U": of_h["W"], "c": grad_c * f}
+
+
+def by_gate(
+    grad_h_next: Tensor, grad_c_next: Tensor, i: Tensor, f: Tensor, g: Tensor, o: Tensor, t: Tensor, c: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return da, (N, 4H), and dc, (N, H)."""
     grad_c = grad_c_next + through(grad_h_next * o, tanh.output_square(t))  # dc
     blocks = [
         through(grad_c * g, sigmoid.output_product(i)),  # da_i
@@ -63,9 +72,7 @@ def gates(
         through(grad_c * i, tanh.output_square(g)),  # da_g
         through(grad_h_next * t, sigmoid.output_product(o)),  # da_o
     ]
-    grad_a = torch.cat(blocks, dim=1)  # (N, 4H)
-    of_x, of_h = linear.outer_product(grad_a, x, W, b), linear.outer_product(grad_a, h, U)
-    return {**of_x, "h": of_h["x"], "U": of_h["W"], "c": grad_c * f}
+    return torch.cat(blocks, dim=1), grad_c
 
 
 register(
