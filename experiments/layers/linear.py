@@ -35,7 +35,11 @@ def library(x: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
 
 
 def outer_product(grad_y: Tensor, x: Tensor, W: Tensor, b: Tensor | None = None) -> Gradients:
-    gradients = {"x": grad_y @ W, "W": rows(grad_y).T @ rows(x)}
+    return {"x": grad_y @ W, **of_parameters(grad_y, x, b)}
+
+
+def of_parameters(grad_y: Tensor, x: Tensor, b: Tensor | None = None) -> Gradients:
+    gradients = {"W": rows(grad_y).T @ rows(x)}
     return gradients if b is None else {**gradients, "b": grad_y.sum_to_size(b.shape)}
 
 

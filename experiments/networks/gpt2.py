@@ -98,12 +98,9 @@ def reverse_sweep(
         all_mean1, all_rstd1, all_n1, all_qkv, all_o, all_probabilities, all_s,
         all_mean2, all_rstd2, all_n2, all_h,
     )  # fmt: skip
-    z = linear.rows(n) @ E.T
-    dz = cross_entropy.stable_log_sum_exp(
-        grad_loss, z, labels.flatten(), *cross_entropy.shifted_sum_exp(z)
-    )["z"]  # fmt: skip
-    of_norm = layer_norm.saved_statistics((dz @ E).reshape(n.shape), mean, rstd, states[-1], w, b)
-    dx, gradients = of_norm["x"], {"w": of_norm["w"], "b": of_norm["b"]}
+    of_head = of_tied_head(grad_loss, linear.rows(n), labels.flatten(), E)
+    of_norm = layer_norm.saved_statistics(of_head.pop("n").reshape(n.shape), mean, rstd, states[-1], w, b)
+    dx, gradients = of_norm.pop("x"), of_norm
     for i, block in reversed([*enumerate(by_block(parameters))]):
         saved = dict(zip(transformer_block.SAVED, (of[i] for of in everything), strict=True))
         of_block = transformer_block.by_parts(
@@ -112,7 +109,14 @@ def reverse_sweep(
         dx = of_block.pop("x")
         gradients |= {f"{name}_{i + 1}": grad for name, grad in of_block.items()}
     by_table = embedding.index_add(dx, ids, E)["W"]
-    return {**gradients, "P": dx.sum(dim=0), "E": dz.T @ linear.rows(n) + by_table}
+    return {**gradients, "P": dx.sum(dim=0), "E": of_head["E"] + by_table}
+
+
+def of_tied_head(grad_loss: Tensor, n: Tensor, labels: Tensor, E: Tensor) -> Gradients:
+    """Return what n and E get of cross_entropy(n E', labels)."""
+    z = n @ E.T
+    dz = cross_entropy.stable_log_sum_exp(grad_loss, z, labels, *cross_entropy.shifted_sum_exp(z))["z"]
+    return {"n": dz @ E, "E": dz.T @ n}
 
 
 def by_block(parameters: dict[str, Tensor]) -> list[dict[str, Tensor]]:

@@ -13,7 +13,8 @@ twice, by the branch and by the addition, and collect both:
     dL/dx = ds + layer_norm's gradient of (multi_head_attention's of ds)
 
 Delicate: to assign where both uses must be added. What the forward saves: for each norm mean and rstd, of
-attention its heads and probabilities, and h, the widest of all; gelu(h) is made again.
+attention its heads and probabilities, and h, the widest of all; gelu(h) is made again. gelu's slope takes
+several tensors of the size of h: it is made for TILE rows at a time. What has gone on is let go (`pop`).
 """
 
 import math
@@ -28,7 +29,7 @@ from experiments.layers import linear
 from experiments.normalisation import layer_norm
 from runner.formula import Draw, Edge, Example, Gradients, Sizes, in_float32, integer, register, through
 
-EPS = 1e-5
+EPS, TILE = 1e-5, 64
 Approximation = gelu.Approximation
 SAVED = ("mean1", "rstd1", "n1", "qkv", "o", "probabilities", "s", "mean2", "rstd2", "n2", "h")
 
@@ -83,16 +84,25 @@ def by_parts(
     x: Tensor, W: Tensor, b: Tensor, U: Tensor, c: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor,
     V1: Tensor, a1: Tensor, V2: Tensor, a2: Tensor, *, heads: int = 1, approximate: Approximation = "tanh",
 ) -> Gradients:  # fmt: skip
-    of_V2 = linear.outer_product(grad_y, gelu.forward(h, approximate=approximate), V2, a2)
-    dh = through(of_V2["x"], gelu.product_rule(h, approximate=approximate))
-    of_V1 = linear.outer_product(dh, n2, V1, a1)
-    of_norm2 = layer_norm.saved_statistics(of_V1["x"], mean2, rstd2, s, w2, b2)
-    ds = grad_y + of_norm2["x"]
+    perceptron = of_perceptron(grad_y, h, n2, V1, a1, V2, a2, approximate)
+    of_norm2 = layer_norm.saved_statistics(perceptron.pop("x"), mean2, rstd2, s, w2, b2)
+    ds = grad_y + of_norm2.pop("x")
     of_heads = multi_head_attention.by_parts(ds, qkv, o, probabilities, n1, W, b, U, c, heads=heads)
     of_norm1 = layer_norm.saved_statistics(of_heads.pop("x"), mean1, rstd1, x, w1, b1)
     norms = {"w1": of_norm1["w"], "b1": of_norm1["b"], "w2": of_norm2["w"], "b2": of_norm2["b"]}
-    perceptron = {"V1": of_V1["W"], "a1": of_V1["b"], "V2": of_V2["W"], "a2": of_V2["b"]}
     return {"x": ds + of_norm1["x"], **of_heads, **norms, **perceptron}
+
+
+def of_perceptron(
+    grad_y: Tensor, h: Tensor, n2: Tensor, V1: Tensor, a1: Tensor, V2: Tensor, a2: Tensor,
+    approximate: Approximation,
+) -> Gradients:  # fmt: skip
+    """Return the gradients of gelu(h) V2' + a2, with h = n2 V1' + a1; `x` is that of n2."""
+    of_V2 = linear.of_parameters(grad_y, gelu.forward(h, approximate=approximate), a2)
+    tiles = zip(*(torch.split(linear.rows(of), TILE) for of in (grad_y, h)), strict=True)
+    dh = torch.cat([through(g @ V2, gelu.product_rule(t, approximate=approximate)) for g, t in tiles])
+    of_V1 = linear.outer_product(dh.reshape(h.shape), n2, V1, a1)
+    return {"x": of_V1["x"], "V1": of_V1["W"], "a1": of_V1["b"], "V2": of_V2["W"], "a2": of_V2["b"]}
 
 
 register(

@@ -69,7 +69,7 @@ def saved_statistics(
 ) -> Gradients:
     xh = normalised(x, mean, rstd)
     q = grad_y if w is None else w * grad_y  # dL/dxh
-    gradients = {"x": rstd * (q - row_mean(q) - xh * row_mean(q * xh))}
+    gradients = {"x": rstd * (q - xh * row_mean(q * xh) - row_mean(q))}
     if w is not None and b is not None:
         gradients["w"] = (grad_y * xh).sum_to_size(w.shape)
         gradients["b"] = grad_y.sum_to_size(b.shape)

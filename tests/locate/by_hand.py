@@ -16,12 +16,12 @@ class ByHand(NamedTuple):
 
 
 LAYER_NORM = (
-    ("q - row_mean(q) - xh * row_mean(q * xh)", "q - row_mean(q) + xh * row_mean(q * xh)"),
-    ("q - row_mean(q) - xh * row_mean(q * xh)", "q - xh * row_mean(q * xh)"),
-    ("q - row_mean(q) - xh * row_mean(q * xh)", "q - row_mean(q) - row_mean(q * xh)"),
-    ("q - row_mean(q) - xh * row_mean(q * xh)", "q - row_mean(q) - xh * row_mean(q) * xh"),
-    ("q - row_mean(q) - xh * row_mean(q * xh)", "q - row_mean(q) - x * row_mean(q * xh)"),
-    ("rstd * (q - row_mean(q)", "rstd**2 * (q - row_mean(q)"),
+    ("q - xh * row_mean(q * xh) - row_mean(q)", "q + xh * row_mean(q * xh) - row_mean(q)"),
+    ("q - xh * row_mean(q * xh) - row_mean(q)", "q - xh * row_mean(q * xh)"),
+    ("q - xh * row_mean(q * xh) - row_mean(q)", "q - row_mean(q * xh) - row_mean(q)"),
+    ("q - xh * row_mean(q * xh) - row_mean(q)", "q - xh * row_mean(q) * xh - row_mean(q)"),
+    ("q - xh * row_mean(q * xh) - row_mean(q)", "q - x * row_mean(q * xh) - row_mean(q)"),
+    ("rstd * (q - xh", "rstd**2 * (q - xh"),
     ("else w * grad_y  # dL/dxh", "else grad_y  # dL/dxh"),
     ("(grad_y * xh).sum_to_size(w.shape)", "(grad_y * x).sum_to_size(w.shape)"),
     ("(grad_y * xh).sum_to_size(w.shape)", "(q * xh).sum_to_size(w.shape)"),
