@@ -25,8 +25,9 @@ BY_MEMORY = ("mse", "relu", "sigmoid", "tanh", "layer_norm", "softmax", "cross_e
 IMAGES = "N=8 C=32 image=[128,128]"
 ATTENTION = "batch=[2,8] T=512 S=512 d=64 e=64"
 AT_LARGE = {
-    **dict.fromkeys(("cholesky", "eigh", "inverse", "logdet", "svd", "matrix_exp"), "n=256"),
-    "qr": "m=256 n=256", "solve": "n=256 k=16", "lstsq": "m=256 n=128 k=16",
+    **dict.fromkeys(("cholesky", "eigh", "inverse", "logdet", "matrix_exp"), "n=256"),
+    **dict.fromkeys(("qr", "svd"), "m=256 n=256"), "solve": "n=256 k=16", "lstsq": "m=256 n=128 k=16",
+    "implicit_fixed_point": "N=64 d=256 n=256", "einsum": "b=1 i=256 j=256 k=256",
     **dict.fromkeys(("scaled_dot_product_attention", "flash_attention", "attention_softcap"), ATTENTION),
     "linear_attention": "batch=[2,8] T=512 d=64 e=64", "multi_head_attention": "N=4 T=256 D=256",
     "grouped_query_attention": "N=2 K=2 G=4 T=256 S=256 d=64 e=64", "transformer_block": "N=4 T=128 D=256",
