@@ -17,6 +17,7 @@ LEAST_EFFECT = 0.05
 """The least change that is worth a word; half of it is never called a change."""
 
 Answer = Literal["faster", "slower", "same", "ambiguous"]
+OPPOSITE: dict[Answer, Answer] = {"faster": "slower", "slower": "faster"}
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
@@ -46,6 +47,12 @@ class Change:
     ratio: float
     low: float
     high: float
+
+    @property
+    def reversed(self) -> "Change":
+        """The same of old over new."""
+        answer: Answer = OPPOSITE.get(self.answer, self.answer)
+        return Change(answer, 1 / self.ratio, 1 / self.high, 1 / self.low)
 
 
 def change(old: Sequence[float], new: Sequence[float], least: float = LEAST_EFFECT) -> Change:

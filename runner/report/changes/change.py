@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from runner.clock.noise import change
+from runner.clock import noise
+from runner.record import Cells
 from runner.report.changes.side import MACHINE, Blocks, Key, Side, pairs
 from runner.verdicts import NOT_RIGHT, OUTCOMES
 
@@ -15,6 +16,7 @@ Kind = Literal[
 ]  # fmt: skip
 REGRESSIONS: tuple[Kind, ...] = ("wrong", "accuracy", "time", "memory", "gone")
 """What `--fail-on` may name."""
+OPPOSITE: dict[Kind, Kind] = {"accuracy": "more accurate", "time": "faster", "memory": "leaner"}
 DEFAULT_LIMITS = {"wrong": 1.0, "accuracy": 2.0, "time": 1.10, "memory": 1.10}
 LEAST_U = 0.5
 """Unit roundoffs that an error must grow by: less is a matter of how sums happen to round."""
@@ -26,25 +28,43 @@ class Change:
     """One gradient that is not what it was: its row, how, in words, and by how much (new over old)."""
 
     kind: Kind
-    row: Any
+    row: Cells
     said: str
     ratio: float | None = None
 
 
+@dataclass(frozen=True)
+class Pair:
+    """One gradient as both reports have it, None where one has it not, and what changed of it."""
+
+    old: Cells | None
+    new: Cells | None
+    changes: tuple[Change, ...] = ()
+
+
 @dataclass
 class Changes:
-    """All changes of a comparison, those that count as regressions, and what was compared."""
+    """All gradients of a comparison with their changes, and which of these count as regressions."""
 
     old: Side
     new: Side
     limits: dict[str, float]
-    found: list[Change] = field(default_factory=list)
-    same: int = 0
+    pairs: list[Pair] = field(default_factory=list)
     untimed: str = ""
 
     def limit(self, kind: Kind) -> float:
         """Return the ratio from which a change of a kind is told."""
         return self.limits.get(kind, DEFAULT_LIMITS[kind])
+
+    @property
+    def found(self) -> list[Change]:
+        """The changes."""
+        return [change for pair in self.pairs for change in pair.changes]
+
+    @property
+    def same(self) -> int:
+        """The number of gradients that did not change."""
+        return sum(not pair.changes for pair in self.pairs)
 
     @property
     def regressions(self) -> list[Change]:
@@ -67,20 +87,24 @@ def changes(old: Side, new: Side, limits: dict[str, float], *, across_machines: 
     found = Changes(old, new, limits)
     if found.machines and not across_machines:
         found.untimed = "the machines differ"
-    for was, is_ in pairs(old, new):
-        mine = [*_of_pair(was, is_, found)]
-        found.same += not mine
-        found.found += mine
+    found.pairs = [_pair(was, is_, found) for was, is_ in pairs(old, new)]
     return found
 
 
-def _of_pair(was: Key | None, is_: Key | None, all_: Changes) -> Iterator[Change]:
-    if was is None or is_ is None:
-        row = all_.old.rows[was] if was else all_.new.rows[is_]  # type: ignore[index]
-        yield Change("gone" if was else "new", row, f"{'was' if was else 'is'} {row['verdict']}")
-        return
+def _pair(was: Key | None, is_: Key | None, all_: Changes) -> Pair:
+    if was is None:
+        new = all_.new.rows[is_]  # type: ignore[index]
+        return Pair(None, new, (Change("new", new, f"is {new['verdict']}"),))
+    old = all_.old.rows[was]
+    if is_ is None:
+        return Pair(old, None, (Change("gone", old, f"was {old['verdict']}"),))
+    new = all_.new.rows[is_]
+    return Pair(old, new, (*_verdict(old, new), *_figures(was, is_, all_)))
+
+
+def _figures(was: Key, is_: Key, all_: Changes) -> Iterator[Change]:
+    """Yield what changed of a gradient that is right in both reports; time and memory once a derivation."""
     old, new = all_.old.rows[was], all_.new.rows[is_]
-    yield from _verdict(old, new)
     if {old["verdict"], new["verdict"]} & NOT_RIGHT:
         return
     yield from _accuracy(old, new, all_.limit("accuracy"))
@@ -90,9 +114,9 @@ def _of_pair(was: Key | None, is_: Key | None, all_: Changes) -> Iterator[Change
         yield from _time(all_.old.blocks[was], all_.new.blocks[is_], old, new, all_.limit("time"))
 
 
-def _verdict(old: Any, new: Any) -> Iterator[Change]:
-    was, is_ = str(old["verdict"]), str(new["verdict"])
-    why = new["error"] or new["diagnosis"] or ""
+def _verdict(old: Cells, new: Cells) -> Iterator[Change]:
+    was, is_ = old["verdict"], new["verdict"]
+    why = new["error"] or new["diagnosis"]
     said = f"{was} -> {is_}" + (f": {why}" if why else "")
     worse = _rank(is_) > _rank(was)
     if is_ in NOT_RIGHT and worse:
@@ -107,46 +131,51 @@ def _rank(verdict: str) -> int:
     return OUTCOMES.index(verdict) if verdict in OUTCOMES else len(OUTCOMES)
 
 
-def _accuracy(old: Any, new: Any, limit: float) -> Iterator[Change]:
-    was, is_ = _number(old["error_u"]), _number(new["error_u"])
-    if was is None or is_ is None or new["verdict"] == "inaccurate" != old["verdict"]:
+def _accuracy(old: Cells, new: Cells, limit: float) -> Iterator[Change]:
+    if None in (old["error_u"], new["error_u"]) or new["verdict"] == "inaccurate" != old["verdict"]:
         return
-    was, is_ = (math.inf if math.isnan(error) else error for error in (was, is_))
-    for kind, low, high in (("accuracy", was, is_), ("more accurate", is_, was)):
-        if high > limit * low + LEAST_U:
-            ratio = is_ / was if was else math.inf
-            bound = _number(new["error_over_bound"])
-            held = "" if bound is None else f", {bound:.2g} of its bound"
-            yield Change(kind, new, f"error of {was:.3g} u -> {is_:.3g} u{held}", ratio)  # type: ignore[arg-type]
+    was, is_ = (math.inf if math.isnan(row["error_u"]) else row["error_u"] for row in (old, new))
+    if kind := _grown("accuracy", was, is_, limit, LEAST_U):
+        bound = new["error_over_bound"]
+        held = "" if bound is None else f", {bound:.2g} of its bound"
+        yield Change(kind, new, f"error of {was:.3g} u -> {is_:.3g} u{held}", _ratio(was, is_))
 
 
-def _memory(old: Any, new: Any, limit: float) -> Iterator[Change]:
+def _memory(old: Cells, new: Cells, limit: float) -> Iterator[Change]:
     for column, what in (("peak_memory_mb", "allocates"), ("saved_mb", "has forward keep")):
-        was, is_ = _number(old[column]), _number(new[column])
-        if was is None or is_ is None:
-            continue
-        for kind, low, high in (("memory", was, is_), ("leaner", is_, was)):
-            if high > limit * low + LEAST_MB:
-                said = f"{what} {was:.3g} MB -> {is_:.3g} MB"
-                yield Change(kind, new, said, is_ / was if was else math.inf)  # type: ignore[arg-type]
+        was, is_ = old[column], new[column]
+        if None not in (was, is_) and (kind := _grown("memory", was, is_, limit, LEAST_MB)):
+            yield Change(kind, new, f"{what} {was:.3g} MB -> {is_:.3g} MB", _ratio(was, is_))
 
 
-def _time(was: Blocks, is_: Blocks, old: Any, new: Any, limit: float) -> Iterator[Change]:
+def _grown(kind: Kind, was: float, is_: float, limit: float, least: float) -> Kind | None:
+    return _way(kind, up=is_ > limit * was + least, down=was > limit * is_ + least)
+
+
+def _way(kind: Kind, *, up: bool, down: bool) -> Kind | None:
+    """Return a kind of change, or its opposite."""
+    return kind if up else OPPOSITE[kind] if down else None
+
+
+def _ratio(was: float, is_: float) -> float:
+    return is_ / was if was else math.inf
+
+
+def _time(was: Blocks, is_: Blocks, old: Cells, new: Cells, limit: float) -> Iterator[Change]:
     """Hold a derivation's blocks, each over autograd's of its round, against those of the other report.
 
     What slows the whole machine slows both, and is no change of the derivation.
     """
     before, after = ([mine / theirs for mine, theirs in zip(*blocks, strict=True)] for blocks in (was, is_))
-    found, half = change(before, after, limit - 1), 1 + (limit - 1) / 2
-    times = f"{float(old['manual_ms']):.3g} ms -> {float(new['manual_ms']):.3g} ms"
+    found = noise.change(before, after, limit - 1)
+    kind = _way("time", up=_is_slower(found, limit), down=_is_slower(found.reversed, limit))
+    times = f"{old['manual_ms']:.3g} ms -> {new['manual_ms']:.3g} ms"
     said = f"{times}, {found.ratio:.2f}x beside autograd ({found.low:.2f} to {found.high:.2f})"
-    if found.answer == "slower" and found.ratio >= limit and found.low >= half:
-        yield Change("time", new, said, found.ratio)
-    elif found.answer == "faster" and found.ratio <= 1 / limit and found.high <= 1 / half:
-        yield Change("faster", new, said, found.ratio)
+    if kind:
+        yield Change(kind, new, said, found.ratio)
     elif not 1 / limit < found.ratio < limit:
         yield Change("unclear", new, f"{said}: too noisy to tell", found.ratio)
 
 
-def _number(cell: Any) -> float | None:
-    return None if cell in (None, "") else float(cell)
+def _is_slower(found: noise.Change, limit: float) -> bool:
+    return found.answer == "slower" and found.ratio >= limit and found.low >= 1 + (limit - 1) / 2

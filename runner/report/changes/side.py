@@ -23,15 +23,16 @@ SETTINGS = (
 )  # fmt: skip
 """What says which gradient it is where the hash of the settings does not: in another version's report."""
 MACHINE = ("torch_version", "cpu", "gpu", "threads", "host")
-KEPT = (
-    *SETTINGS, *MACHINE, "point", "verdict", "diagnosis", "error", "error_u", "error_over_bound", "manual_ms",
-    "peak_memory_mb", "saved_mb",
+FIGURES = (
+    "max_abs_error", "error_u", "error_over_bound", "manual_ms", "autograd_ms", "speedup", "peak_memory_mb",
+    "saved_mb",
 )  # fmt: skip
+TEXTS = (*SETTINGS, *MACHINE, "point", "verdict", "diagnosis", "error")
 
 
 @dataclass
 class Side:
-    """A report: rows by identity, and the machines that made it.
+    """A report: rows by identity, whose settings are text and figures numbers, and the machines that made it.
 
     `blocks` and `firsts` have the first row of each derivation and point, of which time and memory are facts.
     """
@@ -42,11 +43,16 @@ class Side:
     firsts: dict[tuple[str, str], Key] = field(default_factory=dict)
     machines: Mapping[str, set[str]] = field(default_factory=lambda: {name: set() for name in MACHINE})
 
+    @property
+    def folder(self) -> Path:
+        """The folder in which the report lies."""
+        return self.path if self.path.is_dir() else self.path.parent
+
     @classmethod
     def read(cls, path: Path) -> "Side":
         """Read a folder, from its ledger if it has one, or a CSV. Raises BadInput for what is no report."""
-        folder = path if path.is_dir() else path.parent
         side = cls(path)
+        folder = side.folder
         if (folder / ledger.NAME).is_file() and path.name in (folder.name, csv.NAME):
             for record, rows in Gathered(folder):
                 for judgement, row in zip(record["judgements"], rows, strict=True):
@@ -57,21 +63,31 @@ class Side:
         return side
 
     def _add(self, row: Cells, times: Mapping[str, Any]) -> None:
-        kept = {name: row.get(name) for name in KEPT}
         key = tuple(str(row.get(name) or "") for name in IDENTITY)
-        self.rows[key] = kept
+        self.rows[key] = {
+            **{name: _text(row.get(name)) for name in TEXTS},
+            **{name: _number(row.get(name)) for name in FIGURES},
+        }
         self.firsts.setdefault((key[0], key[1]), key)
         for name, seen in self.machines.items():
-            if row.get(name) not in (None, ""):
-                seen.add(str(row[name]))
+            if found := _text(row.get(name)):
+                seen.add(found)
         if mine := times.get("manual_blocks_ms"):
             blocks = mine, times["autograd_blocks_ms"]
             self.blocks[key] = tuple(tuple(map(float, side)) for side in blocks)  # type: ignore[assignment]
 
 
+def _text(cell: Any) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _number(cell: Any) -> float | None:
+    return None if cell in (None, "") else float(cell)
+
+
 def settings(row: Cells) -> Key:
     """Return what a row is about, in words."""
-    return tuple(str(row.get(name) or "") for name in SETTINGS)
+    return tuple(row[name] for name in SETTINGS)
 
 
 def pairs(old: Side, new: Side) -> Iterator[tuple[Key | None, Key | None]]:

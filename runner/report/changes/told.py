@@ -4,7 +4,6 @@ import csv as lines
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -71,8 +70,8 @@ def what(change: Change) -> str:
     """Return which gradient a change is of, as short as it can be told apart."""
     row = change.row
     parts = ("experiment", "derivation", "wrt", "shape", "params", "dtype")
-    said = " ".join(str(row[name]) for name in parts if row[name])
-    mode = "" if row["execution"] in ("eager", None, "") else f" {row['execution']}"
+    said = " ".join(row[name] for name in parts if row[name])
+    mode = "" if row["execution"] in ("eager", "") else f" {row['execution']}"
     return f"{said}{mode} seed {row['seed']}"
 
 
@@ -117,16 +116,9 @@ def write(found: Changes, path: Path) -> None:
         writer.writerow(("change", "regression", "ratio", "said", *SETTINGS, "point"))
         for one in _in_order(found):
             figures = {"change": one.kind, "regression": one.kind in found.limits, "ratio": one.ratio}
-            cells = {
-                **figures,
-                "said": one.said,
-                **{name: _text(one.row[name]) for name in (*SETTINGS, "point")},
-            }
+            settings = {name: one.row[name] for name in (*SETTINGS, "point")}
+            cells = {**figures, "said": one.said, **settings}
             writer.writerow(csv.neutral(cells, range(len(figures), len(cells))))
-
-
-def _text(cell: Any) -> str:
-    return "" if cell is None else str(cell)
 
 
 def _in_order(found: Changes) -> Iterable[Change]:
