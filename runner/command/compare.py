@@ -30,11 +30,14 @@ def main(options: argparse.Namespace) -> int:
 
 def _tell(found: "Changes", options: argparse.Namespace) -> None:
     from runner.report.changes import told
+    from runner.report.page import compared
     from runner.report.signs import console
 
     try:
         if options.csv:
             told.write(found, options.csv)
+        if options.html:
+            compared.write(found, options.html)
         if options.markdown and str(options.markdown) != "-":
             options.markdown.write_text(told.markdown(found))
     except OSError as error:
@@ -87,4 +90,5 @@ def arguments(made: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     made.add_argument("--across-machines", action="store_true", help="compare times though machines differ")
     made.add_argument("--csv", type=Path, metavar="FILE", help="write every change as a row")
+    made.add_argument("--html", type=Path, metavar="FILE", help="write a page of both, with every gradient")
     made.add_argument("--markdown", type=Path, metavar="FILE", help="write for a pull request; - prints it")

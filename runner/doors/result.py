@@ -11,9 +11,10 @@ from runner.record import Cells
 from runner.report import csv
 from runner.report.causes import Causes
 from runner.report.closing import print_remarks
+from runner.report.counts import Counts
 from runner.report.row import numeric, rows
 from runner.report.signs import counted
-from runner.report.summary import fails
+from runner.report.summary import failing_from
 from runner.report.table import point_columns, print_rows
 from runner.verdicts import Verdict
 
@@ -64,7 +65,8 @@ class Result:
     @property
     def failing(self) -> list[Cells]:
         """The rows that are not right."""
-        return [row for row in self.rows if fails(row, self.fail_on)]
+        failing = failing_from(self.fail_on)
+        return [row for row in self.rows if row["verdict"] in failing]
 
     def __bool__(self) -> bool:
         judged = any(row["status"] == "completed" for row in self.rows)
@@ -82,12 +84,9 @@ class Result:
         out = Console(file=io.StringIO(), width=WIDTH, markup=False, highlight=False, emoji=False)
         print_rows(self.rows, out)
         causes = Causes()
-        causes.add({}, self.rows, ())
+        causes.add({}, self.rows)
         print_remarks(causes.remarks(), out, point_columns(self.rows))
-        counts: dict[str, int] = {}
-        for row in self.rows:
-            outcome = row["verdict"]
-            counts[outcome] = counts.get(outcome, 0) + 1
+        counts = Counts(row["verdict"] for row in self.rows)
         out.print(f"checked: {self.rows[0]['check'] if self.rows else 'nothing'}; ", counted(counts), sep="")
         for line in self._lines():
             out.print(line, soft_wrap=True)

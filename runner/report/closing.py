@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from runner.report.causes import Cause, Causes
+from runner.report.causes import Cause
 from runner.report.overview import print_overview
 from runner.report.signs import counted, number_of, shown
 from runner.report.summary import MOST_FIRST, Summary
@@ -26,10 +26,12 @@ def print_remarks(causes: Iterable[Cause], out: Console, points: Sequence[str] =
             out.print(Text(f"{_who(cause, ', ', points)}: {cause.said}"), soft_wrap=True)
 
 
-def print_causes(causes: Causes, config_dir: str | None, out: Console) -> None:
-    """Print what a sweep failed of, each cause once, with the command that runs its first point alone."""
-    failing = causes.failing()
-    rows = sum(cause.rows for cause in failing) + causes.beyond
+def print_causes(failing: Sequence[Cause], beyond: int, config_dir: str | None, out: Console) -> None:
+    """Print what a sweep failed of, each cause once, with the command that runs its first point alone.
+
+    `beyond` is the number of rows of causes that were too many to be told apart.
+    """
+    rows = sum(cause.rows for cause in failing) + beyond
     out.print(f"{number_of(rows, 'row')} to look at, {number_of(len(failing), 'cause')}:")
     for cause in islice(failing, MOST_LISTED):
         line = Text("  ") + shown(cause.first["verdict"], out) + f": {_who(cause, ' ')}"
@@ -37,7 +39,7 @@ def print_causes(causes: Causes, config_dir: str | None, out: Console) -> None:
         if cause.overrides:
             out.print(Text(f"      {command(cause.overrides, config_dir)}"), soft_wrap=True)
     if others := failing[MOST_LISTED:]:
-        rows = sum(cause.rows for cause in others) + causes.beyond
+        rows = sum(cause.rows for cause in others) + beyond
         left = number_of(len(others), "other cause")
         out.print(f"  {left}, in {number_of(rows, 'row')}: these stand first in the report")
 
@@ -86,16 +88,17 @@ class Sweep:
 
 def print_report(summary: Summary, reports: Iterable[Path], sweep: Sweep, out: Console) -> None:
     """Print rows where they are few, a sweep by formula and dtype, what went wrong, and what it comes to."""
-    failing = summary.causes.failing()
+    failing = summary.causes.of(summary.failing)
     rows = summary.first if 0 < summary.rows <= MOST_ROWS and not sweep.quiet else []
     if rows:
         print_rows(rows, out)
         here = [] if sweep.is_sweep else failing
-        print_remarks([*summary.causes.remarks(), *here], out, point_columns(rows))
+        print_remarks([*summary.causes.remarks(summary.failing), *here], out, point_columns(rows))
     if sweep.is_sweep and not sweep.quiet:
         print_overview(summary.groups, out)
     if failing and (sweep.is_sweep or sweep.quiet):
-        print_causes(summary.causes, sweep.config_dir, out)
+        beyond = sum(summary.causes.beyond[name] for name in summary.failing)
+        print_causes(failing, beyond, sweep.config_dir, out)
     if not sweep.quiet:
         print_summary(summary, reports, out)
 

@@ -6,29 +6,35 @@ from pathlib import Path
 
 from runner.errors import UserError, unknown
 from runner.report import parquet
+from runner.report.page.read import Report
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file that is made of a folder which has its report.csv."""
+    """A file that is made of a report whose report.csv is written."""
 
     check: Callable[[], None]
-    write: Callable[[Path], Path]
+    write: Callable[[Report], Path]
 
 
-def page(folder: Path) -> Path:
+def page(report: Report) -> Path:
     """Write report.html; what it takes to do so is imported now."""
     from runner.report.page.write import write as written
 
-    return written(folder)
+    return written(report)
 
 
 def _nothing() -> None:
     """Need nothing that might be missing."""
 
 
-BESIDE_CSV = {"html": Format(_nothing, page), "parquet": Format(parquet.check, parquet.write)}
+BESIDE_CSV = {
+    "html": Format(_nothing, page),
+    "parquet": Format(parquet.check, lambda report: parquet.write(report.folder)),
+}
 KNOWN = ("csv", *BESIDE_CSV)
+OF_ROWS = frozenset({"html"})
+"""Those that are made of the rows themselves, which are kept for them."""
 
 
 def chosen(names: Iterable[str]) -> list[str]:
@@ -42,6 +48,6 @@ def chosen(names: Iterable[str]) -> list[str]:
     return wanted
 
 
-def write(folder: Path, names: Collection[str]) -> list[Path]:
+def write(report: Report, names: Collection[str]) -> list[Path]:
     """Write each of the chosen formats; return what was made, report.csv apart."""
-    return [BESIDE_CSV[name].write(folder) for name in names if name in BESIDE_CSV]
+    return [BESIDE_CSV[name].write(report) for name in names if name in BESIDE_CSV]

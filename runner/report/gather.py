@@ -8,6 +8,7 @@ from typing import Any
 from runner.record import Cells
 from runner.report.row import rows
 from runner.sweep import ledger
+from runner.sweep.job import command
 
 
 class Gathered:
@@ -41,6 +42,10 @@ class Gathered:
                 self._places.append(0)
                 self._indices.append(0)
             self._places[slot], self._indices[slot] = place, record["index"]
+
+    def command(self, overrides: Sequence[str]) -> str:
+        """Return the command that runs a point alone."""
+        return command(overrides, self.config_dir)
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], Sequence[Cells]]]:
         """Yield each record and its rows, whose figures are as they were written."""

@@ -3,7 +3,6 @@
 import csv
 import statistics
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from runner.place import beside
 from runner.record import Cells, Column
+from runner.report.counts import Counts
 from runner.report.csv import TEXT, neutral, places_of_texts
 from runner.report.grown import COSTS, Costs
 from runner.verdicts import NOT_RIGHT, OUTCOMES
@@ -69,7 +69,7 @@ class Group:
     """What is kept of the rows of one identity."""
 
     points: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counts = field(default_factory=Counts)
     diagnosis: str = ""
     worst: Cells = field(default_factory=dict)
     largest: dict[str, float] = field(default_factory=dict)
@@ -77,16 +77,6 @@ class Group:
     times: Mapping[str, "array[float]"] = field(
         default_factory=lambda: {name: array("d") for name in MEDIANS}
     )
-
-    @property
-    def verdict(self) -> str:
-        """The worst of its rows."""
-        return max(self.counts, key=OUTCOMES.index)
-
-    @property
-    def not_right(self) -> int:
-        """The number of rows that somebody has to look at."""
-        return sum(self.counts[verdict] for verdict in NOT_RIGHT)
 
     def add(self, rows: Sequence[Cells]) -> None:
         """Count the rows of one point."""
@@ -117,10 +107,10 @@ class Group:
         medians = {name: statistics.median(values) for name, values in self.times.items() if values}
         figures = {**self.largest, **{name: float(f"{value:.6g}") for name, value in medians.items()}}
         return {
-            "verdict": self.verdict,
+            "verdict": self.counts.worst,
             "points": self.points,
             "rows": self.counts.total(),
-            "not_right": self.not_right,
+            "not_right": self.counts.not_right,
             "diagnosis": self.diagnosis,
             **{figure.column.name: figures.get(figure.column.name) for figure in FIGURES},
             **self.costs.cells(),

@@ -1,16 +1,16 @@
 """How a sweep went, by formula and dtype: what is not right in a line each, the others in a count."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.text import Text
 
+from runner.report.counts import Counts, place
 from runner.report.fitted import Shown, print_fitted
 from runner.report.groups import Groups, nan_last
 from runner.report.signs import counted, shown
-from runner.verdicts import NOT_RIGHT, OUTCOMES
+from runner.verdicts import NOT_RIGHT
 
 MOST_LINES = 20
 ALWAYS_SHOWN = frozenset({"inaccurate", *NOT_RIGHT})
@@ -22,24 +22,14 @@ class Cell:
 
     formula: str
     dtype: str
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counts = field(default_factory=Counts)
     largest: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def verdict(self) -> str:
-        """The worst of its rows."""
-        return max(self.counts, key=OUTCOMES.index)
-
-    @property
-    def not_right(self) -> int:
-        """The number of rows that somebody has to look at."""
-        return sum(self.counts[name] for name in NOT_RIGHT)
 
     @property
     def badness(self) -> tuple[int, float, tuple[bool, float]]:
         """What cells are sorted by."""
         over = nan_last(self.largest.get("error_over_bound", 0.0))
-        return OUTCOMES.index(self.verdict), self.not_right / self.counts.total(), over
+        return place(self.counts.worst), self.counts.not_right / self.counts.total(), over
 
 
 def cells(groups: Groups) -> list[Cell]:
@@ -59,9 +49,9 @@ def print_overview(groups: Groups, out: Console) -> None:
     found = cells(groups)
     listed = found
     if len(found) > MOST_LINES:
-        listed = [cell for cell in found if cell.verdict in ALWAYS_SHOWN][:MOST_LINES]
+        listed = [cell for cell in found if cell.counts.worst in ALWAYS_SHOWN][:MOST_LINES]
     print_fitted(_columns(listed, out), out)
-    if others := Counter(cell.verdict for cell in found[len(listed) :]):
+    if others := Counts(cell.counts.worst for cell in found[len(listed) :]):
         what = "and {:,} more: " if listed else "{:,} pairs of formula and dtype: "
         out.print(Text(what.format(others.total())) + counted(others), soft_wrap=True)
 
@@ -73,8 +63,8 @@ def _columns(listed: Sequence[Cell], out: Console) -> list[Shown]:
     return [
         Shown("formula", [cell.formula for cell in listed]),
         Shown("dtype", [cell.dtype for cell in listed]),
-        Shown("worst verdict", [shown(cell.verdict, out) for cell in listed]),
-        Shown("not right", [f"{cell.not_right}/{cell.counts.total()}" for cell in listed], 1, "right"),
+        Shown("worst verdict", [shown(cell.counts.worst, out) for cell in listed]),
+        Shown("not right", [f"{cell.counts.not_right}/{cell.counts.total()}" for cell in listed], 1, "right"),
         Shown("error/bound", largest("error_over_bound"), 2, "right"),
         Shown("max abs error", largest("max_abs_error"), 3, "right"),
     ]

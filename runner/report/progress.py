@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from runner.report.counts import Counts
 from runner.report.signs import console, counted
 from runner.sweep.ledger import FINISHED
 from runner.sweep.plan import Plan
@@ -33,7 +33,7 @@ class Tally:
 
     def __init__(self, to_run: int) -> None:
         self.to_run, self.done = to_run, 0
-        self.verdicts: Counter[str] = Counter()
+        self.verdicts = Counts()
         self._began = time.monotonic()
 
     def add(self, record: Mapping[str, Any]) -> None:
@@ -55,7 +55,7 @@ class Tally:
         return f"{self.done}/{self.to_run} points, {self.rate:.3g}/s, {_duration(left)} left; {counts}"
 
 
-class Counts(ProgressColumn):
+class SoFar(ProgressColumn):
     """Shows what verdicts there are so far."""
 
     def render(self, task: Task) -> Text:
@@ -103,7 +103,7 @@ def _bar(plan: Plan) -> Iterator[Observe]:
         TimeRemainingColumn(),
     )
     tally, last = Tally(plan.to_run), 0.0
-    with Progress(*columns, Counts(), console=out, auto_refresh=False) as progress:
+    with Progress(*columns, SoFar(), console=out, auto_refresh=False) as progress:
         bar = progress.add_task("", total=plan.to_run, rate=0.0, counts=Text())
 
         def show() -> None:

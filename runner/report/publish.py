@@ -1,18 +1,22 @@
 """Makes everything that a folder's ledger gives: files, and what is printed."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from runner.environment import environment
 from runner.record import Cells
 from runner.report import closing, csv, formats, groups
 from runner.report.gather import Gathered
+from runner.report.page.read import Report
 from runner.report.signs import console
 from runner.report.summary import Summary
 from runner.verdicts import Verdict
 
 ENVIRONMENT = "environment.json"
+Keeper = Callable[[Mapping[str, Any], Sequence[Cells]], None]
+"""Takes a record and its rows."""
 
 
 def publish(
@@ -27,11 +31,12 @@ def publish(
 
     `environment.json` describes where the sweep ran: one that is there stays, unless it `ran_here` just now.
     """
-    summary = Summary(fail_on)
-    gathered = Gathered(folder)
-    path = csv.write(folder, _watched(gathered, summary))
+    gathered, summary = Gathered(folder), Summary(fail_on)
+    report = Report(folder, summary, gathered.command)
+    keepers = [summary.add, report.add] if {*also} & formats.OF_ROWS else [summary.add]
+    path = csv.write(folder, _watched(gathered, keepers))
     groups.write(folder, summary.groups.rows())
-    made = formats.write(folder, also)
+    made = formats.write(report, also)
     if ran_here or not (folder / ENVIRONMENT).exists():
         (folder / ENVIRONMENT).write_text(json.dumps(environment(), indent=2) + "\n")
     out = console()
@@ -42,8 +47,9 @@ def publish(
     return summary.exit_status
 
 
-def _watched(gathered: Gathered, summary: Summary) -> Iterator[Cells]:
-    """Pass rows on, one record at a time, while the summary counts them."""
+def _watched(gathered: Gathered, keepers: Iterable[Keeper]) -> Iterator[Cells]:
+    """Pass rows on, one record at a time, while others count or keep them."""
     for record, rows in gathered:
-        summary.add(record, rows)
+        for add in keepers:
+            add(record, rows)
         yield from rows

@@ -2,13 +2,12 @@
 
 import os
 import sys
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
-from runner.verdicts import OUTCOMES
+from runner.report.counts import Counts
 
 WIDTH_WITHOUT_TERMINAL = 160
 
@@ -50,10 +49,11 @@ def shown(verdict: str, out: Console) -> Text:
     return Text(f"{look.plain if out.options.ascii_only else look.sign} {verdict}", style=look.style)
 
 
-def counted(counts: Mapping[str, int]) -> Text:
+def counted(counts: Counts) -> Text:
     """Write counts by verdict, from best to worst."""
-    order = sorted(counts, key=lambda name: OUTCOMES.index(name) if name in OUTCOMES else len(OUTCOMES))
-    return Text(", ").join(Text(f"{counts[name]} {name}", LOOKS.get(name, OTHER).style) for name in order)
+    return Text(", ").join(
+        Text(f"{count} {name}", LOOKS.get(name, OTHER).style) for name, count in counts.ordered()
+    )
 
 
 def number_of(count: int, what: str) -> str:

@@ -1,14 +1,14 @@
 """What a report comes to: counts, the worst error, what failed and of what, and the exit status."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.record import Cells
 from runner.report.causes import Causes
+from runner.report.counts import Counts
 from runner.report.groups import Groups, nan_last
 from runner.report.row import numeric
-from runner.verdicts import OUTCOMES, Verdict
+from runner.verdicts import NOT_RIGHT, OUTCOMES, Verdict
 
 MOST_FIRST = 60  # rows that are kept for printing
 
@@ -17,14 +17,14 @@ class Summary:
     """Counts rows as they pass; keeps few of them."""
 
     def __init__(self, fail_on: Verdict) -> None:
-        self.fail_on = fail_on
+        self.failing = failing_from(fail_on)
         self.rows = 0
-        self.counts: Counter[str] = Counter()
+        self.counts = Counts()
         self.groups = Groups()
-        self.causes = Causes()
+        self.causes = Causes(silent=self.failing | NOT_RIGHT)
         self._first: list[Cells] = []
         self._worst: Cells | None = None
-        self._fails = self._bad_input = False
+        self._bad_input = False
 
     def add(self, record: Mapping[str, Any], rows: Sequence[Cells]) -> None:
         """Count the rows of one point."""
@@ -34,9 +34,7 @@ class Summary:
         self._first += rows[: max(0, MOST_FIRST + 1 - len(self._first))]
         self._worst = worst_error(filter(None, (self._worst, *rows)))
         self._bad_input |= bool(record.get("bad_input"))
-        failing = [row for row in rows if fails(row, self.fail_on)]
-        self._fails |= bool(failing)
-        self.causes.add(record, rows, failing)
+        self.causes.add(record, rows)
 
     @property
     def first(self) -> list[Cells]:
@@ -51,14 +49,12 @@ class Summary:
     @property
     def exit_status(self) -> int:
         """0, 1 where a row fails, 2 where a point was bad input."""
-        return 2 if self._bad_input else int(self._fails)
+        return 2 if self._bad_input else int(any(self.counts[name] for name in self.failing))
 
 
-def fails(row: Cells, fail_on: Verdict) -> bool:
-    """Tell whether a row makes the exit status 1."""
-    if row["verdict"] == "unsupported":
-        return False  # nothing that PyTorch cannot do is the gradient's fault
-    return OUTCOMES.index(row["verdict"]) >= OUTCOMES.index(fail_on)
+def failing_from(fail_on: Verdict) -> frozenset[str]:
+    """Return the verdicts that make the exit status 1; what PyTorch cannot do is no fault of a gradient."""
+    return frozenset(OUTCOMES[OUTCOMES.index(fail_on) :]) - {"unsupported"}
 
 
 def worst_error(rows: Iterable[Cells]) -> Cells | None:

@@ -8,7 +8,8 @@ from typing import Literal
 from runner.clock import noise
 from runner.record import Cells
 from runner.report.changes.side import MACHINE, Blocks, Key, Side, pairs
-from runner.verdicts import NOT_RIGHT, OUTCOMES
+from runner.report.counts import place
+from runner.verdicts import NOT_RIGHT
 
 Kind = Literal[
     "wrong", "accuracy", "time", "memory", "gone", "mended", "more accurate", "faster", "leaner", "new",
@@ -118,17 +119,12 @@ def _verdict(old: Cells, new: Cells) -> Iterator[Change]:
     was, is_ = old["verdict"], new["verdict"]
     why = new["error"] or new["diagnosis"]
     said = f"{was} -> {is_}" + (f": {why}" if why else "")
-    worse = _rank(is_) > _rank(was)
-    if is_ in NOT_RIGHT and worse:
+    if is_ in NOT_RIGHT and place(is_) > place(was):
         yield Change("wrong", new, said)
     elif was in NOT_RIGHT and is_ not in NOT_RIGHT:
         yield Change("mended", new, said)
     elif is_ == "inaccurate" and was != is_:
         yield Change("accuracy", new, said)
-
-
-def _rank(verdict: str) -> int:
-    return OUTCOMES.index(verdict) if verdict in OUTCOMES else len(OUTCOMES)
 
 
 def _accuracy(old: Cells, new: Cells, limit: float) -> Iterator[Change]:

@@ -2,7 +2,7 @@
 
 import csv as lines
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -28,6 +28,7 @@ HEADINGS: dict[Kind, str] = {
     "new": "new",
 }
 """In the order in which they are told."""
+SAME = "the same"
 STYLES: dict[Kind, str] = {"wrong": "bold red", "accuracy": "yellow", "time": "yellow", "memory": "yellow"}
 
 
@@ -42,9 +43,7 @@ def headline(found: Changes) -> str:
     counts = Counter(one.kind for one in found.found)
     told = [f"{counts[kind]} {heading}" for kind, heading in HEADINGS.items() if counts[kind]]
     rows = len(found.new.rows)
-    return "; ".join(
-        [f"{found.same} of {rows} rows are the same" if told else f"{rows} rows: the same", *told]
-    )
+    return "; ".join([f"{found.same} of {rows} rows are the same" if told else f"{rows} rows: {SAME}", *told])
 
 
 def remarks(found: Changes) -> Iterator[str]:
@@ -114,13 +113,13 @@ def write(found: Changes, path: Path) -> None:
     with beside(path) as unfinished, unfinished.open("w", **csv.TEXT) as file:
         writer = lines.writer(file, lineterminator="\n")
         writer.writerow(("change", "regression", "ratio", "said", *SETTINGS, "point"))
-        for one in _in_order(found):
+        for one in sorted(found.found, key=place):
             figures = {"change": one.kind, "regression": one.kind in found.limits, "ratio": one.ratio}
             settings = {name: one.row[name] for name in (*SETTINGS, "point")}
             cells = {**figures, "said": one.said, **settings}
             writer.writerow(csv.neutral(cells, range(len(figures), len(cells))))
 
 
-def _in_order(found: Changes) -> Iterable[Change]:
-    ordered: Sequence[Kind] = [*HEADINGS]
-    return sorted(found.found, key=lambda one: ordered.index(one.kind))
+def place(change: Change) -> int:
+    """Return the place of a change in the order in which changes are told."""
+    return [*HEADINGS].index(change.kind)

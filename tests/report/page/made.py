@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.experiment import run
+from runner.report.page.read import Report
+from runner.report.page.write import write
 from runner.settings import Timing
 from runner.sweep.job import Job, finished, packed
 from runner.sweep.ledger import Ledger
@@ -39,6 +41,11 @@ def folder(path: Path, *, changed: bool = True) -> Path:
             ledger.append(record)
     (path / "environment.json").write_text(json.dumps({"host": SCRIPT, "torch_version": "9"}))
     return path
+
+
+def written(folder: Path) -> Path:
+    """Write the page of a folder."""
+    return write(Report.read(folder))
 
 
 def _records() -> Iterable[dict[str, Any]]:

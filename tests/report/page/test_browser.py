@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.report.page.write import write
-from tests.report.page.made import folder
+from tests.report.page.made import folder, written
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,7 +30,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write(folder(tmp_path_factory.mktemp("report"))).as_uri()
+    return written(folder(tmp_path_factory.mktemp("report"))).as_uri()
 
 
 @pytest.fixture

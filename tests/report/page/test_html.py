@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from runner.report.page import packed as packing
 from runner.report.page import read
+from runner.report.page import write as writing
 from runner.report.page.chart import Axis, Series, chart
-from runner.report.page.packed import packed
-from runner.report.page.write import NAME, write
+from runner.report.page.write import NAME
 from tests.conftest import Run
-from tests.report.page.made import SCRIPT, folder
+from tests.report.page.made import SCRIPT, folder, written
 
 
 class Tags(HTMLParser):
@@ -50,7 +49,7 @@ def rows_of(text: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(folder(tmp_path_factory.mktemp("report")))
+    return written(folder(tmp_path_factory.mktemp("report")))
 
 
 def test_it_is_one_file_that_refers_to_nothing_else(page: Path) -> None:
@@ -63,7 +62,7 @@ def test_it_is_one_file_that_refers_to_nothing_else(page: Path) -> None:
 
 def test_what_an_error_says_stays_text(page: Path) -> None:
     text, tags = parsed(page)
-    assert tags.tags.count("script") == 3, "signs, data, and the page's own"
+    assert tags.tags.count("script") == 3, "the rows, what the script is told, and the page's own"
     assert "img" not in tags.tags
     assert SCRIPT not in text
     assert "&lt;script&gt;document.title" in text
@@ -110,21 +109,19 @@ def test_an_empty_folder_and_too_many_rows_have_a_page(
 ) -> None:
     made = folder(tmp_path / "many", changed=False)
     monkeypatch.setattr(read, "MOST_ROWS", 10)
-    text = write(made).read_text()
+    text = written(made).read_text()
     assert "48 rows are more than a page holds" in text
     assert 'id="data"' not in text
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "ledger.jsonl").write_text('{"event":"ledger","version":3}\n')
-    assert "nothing has run in this folder yet" in write(tmp_path / "none").read_text()
+    assert "nothing has run in this folder yet" in written(tmp_path / "none").read_text()
 
 
 def test_many_rows_keep_the_columns_that_matter(monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
-    monkeypatch.setattr(packing, "FEW", 10)
-    report = read.Report.read(page.parent)
-    text = packed(report.rows, report.commands, report.columns())
-    data = json.loads(zlib.decompress(base64.b64decode(text)))
+    monkeypatch.setattr(writing, "FEW", 10)
+    data = rows_of(writing.html(read.Report.read(page.parent)))
     names = [column["name"] for column in data["columns"]]
-    assert {*names} <= {*packing.KEY}
+    assert {*names} <= {*writing.KEY}
     assert {"verdict", "error_u", "manual_ms"} <= {*names}
 
 
