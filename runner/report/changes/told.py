@@ -20,7 +20,7 @@ HEADINGS: dict[Kind, str] = {
     "time": "slower",
     "memory": "hungrier",
     "gone": "gone",
-    "unclear": "times too noisy to tell",
+    "unclear": "too noisy to tell",
     "mended": "mended",
     "more accurate": "more accurate",
     "faster": "faster",

@@ -8,7 +8,7 @@ from runner.place import beside
 from runner.record import COLUMNS, Cells, Column
 from runner.report.changes.change import Changes, Pair
 from runner.report.changes.side import FIGURES, MACHINE, SETTINGS, Side
-from runner.report.changes.told import HEADINGS, SAME, headline, of_kind, place, remarks, what
+from runner.report.changes.told import HEADINGS, MOST, SAME, headline, of_kind, place, remarks, what
 from runner.report.counts import Counts
 from runner.report.page import read
 from runner.report.page.map import ByFormula, Map
@@ -58,6 +58,7 @@ def html(found: Changes) -> str:
         regressions=len(found.regressions),
         changed=[(HEADINGS[kind], kind, mine) for kind, mine in changed.items()],
         what=what,
+        most=MOST,
         counts={name: Counts(row["verdict"] for row in side.rows.values()) for name, side in sides.items()},
         map=Map.of({name: _by_formula(side) for name, side in sides.items()}),
         surroundings=[*_surroundings(found.old, found.new)],

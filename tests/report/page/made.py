@@ -4,10 +4,15 @@ import copy
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from runner.experiment import run
+from runner.report.changes.change import changes
+from runner.report.changes.side import Side
+from runner.report.page.compared import SIDES
+from runner.report.page.compared import write as write_compared
 from runner.report.page.read import Report
 from runner.report.page.write import write
 from runner.settings import Timing
@@ -21,7 +26,6 @@ CLOCK = Timing("quick", rounds=3, min_time=1e-4)
 
 def folder(path: Path, *, changed: bool = True) -> Path:
     """Write the ledger of some experiments, of which one is wrong and one failed with markup in its words."""
-    path.mkdir(exist_ok=True)
     records = [*_records()]
     if changed:
         wrong, failed = copy.deepcopy(records[0]), copy.deepcopy(records[1])
@@ -36,6 +40,11 @@ def folder(path: Path, *, changed: bool = True) -> Path:
             record["point"] = f"p{number:016x}"
             record["settings"]["params"] = {"note": SCRIPT}
         records += [wrong, failed]
+    return _kept(path, records)
+
+
+def _kept(path: Path, records: Iterable[Any]) -> Path:
+    path.mkdir(exist_ok=True)
     with Ledger(path) as ledger:
         for record in records:
             ledger.append(record)
@@ -43,12 +52,32 @@ def folder(path: Path, *, changed: bool = True) -> Path:
     return path
 
 
+def compared(path: Path) -> Path:
+    """Write the page of two reports, of which the new one has a gradient that failed, and lacks a point."""
+    records = [*_records()]
+    failed, *others = copy.deepcopy(records[:-1])
+    failed["judgements"][0] |= {"status": "failed", "verdict": None, "error": SCRIPT}
+    others[0]["judgements"][0]["times"]["peak_memory_mb"] += 1.0
+    others[0]["judgements"][0]["errors"]["in_u"] += 7.0
+    old, new = (
+        Side.read(_kept(path / name, of))
+        for name, of in zip(SIDES, (records, [failed, *others]), strict=True)
+    )
+    write_compared(changes(old, new, {"wrong": 1.0, "accuracy": 2.0}), path / "compared.html")
+    return path / "compared.html"
+
+
 def written(folder: Path) -> Path:
     """Write the page of a folder."""
     return write(Report.read(folder))
 
 
-def _records() -> Iterable[dict[str, Any]]:
+@cache
+def _records() -> tuple[dict[str, Any], ...]:
+    return tuple(_ran())
+
+
+def _ran() -> Iterable[dict[str, Any]]:
     index = 0
     for name in ("mse", "linear_mse"):
         for dtype in ("float32", "bfloat16"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.page.made import folder, written
+from tests.report.page.made import compared, folder, written
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,6 +31,11 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     return written(folder(tmp_path_factory.mktemp("report"))).as_uri()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return compared(tmp_path_factory.mktemp("compared")).as_uri()
 
 
 @pytest.fixture
@@ -166,11 +171,37 @@ def test_without_javascript_and_in_print_the_first_rows_are_there(browser: Any, 
         assert page.locator("nav").is_hidden()
 
 
+def test_a_comparison_is_filtered_by_one_of_several_changes_and_opens_a_row_with_both_sides(
+    browser: Any, both: str
+) -> None:
+    for page in opened(browser, both, viewport={"width": 390, "height": 844}):
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert status(page) == "48 of 48 rows"
+        page.locator("header .counts a", has_text="hungrier").click()
+        assert cells(page, "change") == ["≈ less accurate ▲ hungrier"]
+        assert "change=hungrier" in page.url
+        page.get_by_role("button", name="new error u").click()
+        assert "sort=new_error_u" in page.url
+        page.locator("#table tbody tr").first.click()
+        rows = page.get_by_role("dialog").locator("table tr").all_inner_texts()
+        assert rows[0].split() == ["old", "new"]
+        old, new = (float(text) for text in next(row for row in rows if "error u" in row).split()[-2:])
+        assert new == pytest.approx(old + 7, rel=1e-3)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(both)
+    assert page.locator("#plain table tbody tr").count() == 48
+    context.close()
+
+
+@pytest.mark.parametrize("which", ["address", "both"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Any, address: str, scheme: str) -> None:
+def test_axe_finds_nothing_serious(
+    browser: Any, scheme: str, which: str, request: pytest.FixtureRequest
+) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    for page in opened(browser, address, color_scheme=scheme):
+    for page in opened(browser, request.getfixturevalue(which), color_scheme=scheme):
         found = Axe().run(page).response["violations"]
         serious = [one for one in found if one["impact"] in ("serious", "critical")]
         assert [(one["id"], one["nodes"][0]["html"][:200]) for one in serious] == []

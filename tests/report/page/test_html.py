@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import zlib
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from runner.report.page import write as writing
 from runner.report.page.chart import Axis, Series, chart
 from runner.report.page.write import NAME
 from tests.conftest import Run
-from tests.report.page.made import SCRIPT, folder, written
+from tests.report.page.made import SCRIPT, compared, folder, written
 
 
 class Tags(HTMLParser):
@@ -135,6 +136,62 @@ def test_a_sweep_makes_the_page_and_a_single_run_when_asked(run: Run, tmp_path: 
     assert (asked.folders[0] / NAME).exists()
     bare = run("-m", "experiment=mse", "seed=1,2", "timing=off", "check=off", "report.format=csv")
     assert not (bare.folders[0] / NAME).exists()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compared(tmp_path_factory.mktemp("compared"))
+
+
+def test_a_comparison_is_one_file_too_in_which_what_an_error_says_stays_text(both: Path) -> None:
+    text, tags = parsed(both)
+    assert {to for to in tags.refers if not to.startswith("#")} == {"data:,"}
+    assert len(tags.ids) == len({*tags.ids})
+    assert {to[1:].partition("?")[0] for to in tags.refers if to.startswith("#")} <= {*tags.ids}
+    assert tags.tags.count("script") == 3
+    assert "img" not in tags.tags
+    assert SCRIPT not in text
+    assert "completed -&gt; failed" not in text
+    assert re.search(r"(exact|correct) -&gt; failed: &lt;script&gt;document.title", text)
+
+
+def test_a_comparison_says_on_top_what_changed(both: Path) -> None:
+    text, _ = parsed(both)
+    look = text[text.index('id="look"') : text.index('id="map"')]
+    headings = ["got wrong", "less accurate", "hungrier", "gone"]
+    places = [look.index(f"</span> {heading} <b>") for heading in headings]
+    assert places == sorted(places)
+    assert "2 of these are regressions (--fail-on wrong,accuracy)." in look
+    assert "linear_mse outer_product W m=40 n=5 bfloat16 seed 42" in look, "that of the point that is gone"
+    cells = re.findall(r'<td class="v-failed"><a[^>]*>(.*?)</a>', text)
+    (cell,) = (unescape(re.sub("<[^>]*>", "", cell)) for cell in cells)
+    assert cell in ("✓ exact → ! failed", "✓ correct → ! failed")
+
+
+def test_a_comparison_has_every_gradient_with_the_figures_of_both_sides(both: Path) -> None:
+    data = rows_of(parsed(both)[0])
+    assert data["rows"] == 2 * (4 * 2 + 4 * 4)
+    columns = {column["name"]: column for column in data["columns"]}
+    for column in columns.values():
+        assert len(column["cells"] if "texts" in column else column["figures"]) == data["rows"]
+    change = columns["change"]
+    told = [change["texts"][cell] for cell in change["cells"]]
+    assert told[:6] == ["got wrong", "less accurate; hungrier", *["gone"] * 4]
+    assert {*told[6:]} == {"the same"}
+    old, new = (columns[f"{side}_error_u"]["figures"] for side in ("old", "new"))
+    assert new[1] == pytest.approx(old[1] + 7, rel=1e-5)
+    assert old[2] is not None
+    assert new[2] is None
+    assert old[6:] == new[6:]
+
+
+def test_of_a_comparison_of_too_many_gradients_those_that_changed_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "MOST_ROWS", 10)
+    text = compared(tmp_path).read_text()
+    assert "Of 48 gradients these are the 6 that changed." in text
+    assert rows_of(text)["rows"] == 6
 
 
 @pytest.mark.parametrize("values", [[1.0, 1000.0], [1e-12, 1e6], [2.0, 3.0], [5.0], [0.97, 1.01, 1.02]])

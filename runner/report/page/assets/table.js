@@ -84,6 +84,7 @@ const table = async () => {
       const text = shown(name, number), cell = made("td");
       if (badges.includes(name)) cell.append(...(text ? parts(name, text) : []).flatMap(part => [badge(part), " "]));
       else cell.textContent = text;
+      if (lists.includes(name)) cell.className = "badges";
       if (!columns.get(name).texts) cell.className = "number";
       row.append(cell);
     }
