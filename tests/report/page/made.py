@@ -36,6 +36,7 @@ def folder(path: Path, *, changed: bool = True) -> Path:
         failed["judgements"] = [
             {**one, "status": "failed", "verdict": None, "error": SCRIPT} for one in failed["judgements"]
         ]
+        failed["settings"]["execution"] = "compile"
         for number, record in enumerate((wrong, failed)):
             record["point"] = f"p{number:016x}"
             record["settings"]["params"] = {"note": SCRIPT}

@@ -114,6 +114,30 @@ def test_a_cell_of_the_map_leads_to_its_rows(page: Any) -> None:
     assert "dtype=" in page.url
 
 
+def told(page: Any) -> list[str]:
+    texts: list[str] = page.locator("#map table.map td").all_inner_texts()
+    return [text.strip() for text in texts]
+
+
+def test_the_map_is_filtered_by_execution_and_its_address_can_be_sent(page: Any, browser: Any) -> None:
+    chooser = page.locator("#map select[name=execution]")
+    assert page.locator("#map select").count() == 1, "all ran on one device"
+    before = told(page)
+    chooser.select_option("compile")
+    assert told(page) == ["not run", "not run", "! failed", "not run"]
+    assert page.url.endswith("#map?execution=compile")
+    for other in opened(browser, page.url):
+        assert told(other) == ["not run", "not run", "! failed", "not run"]
+        other.locator("#map table.map td a").click()
+        assert status(other) == f"2 of {ROWS} rows"
+        assert "execution=compile" in other.url
+    chooser.select_option("eager")
+    assert told(page)[2:] == ["✗ wrong", before[3]]
+    chooser.select_option("")
+    assert told(page) == before
+    assert status(page) == f"{ROWS} of {ROWS} rows"
+
+
 def test_a_row_opens_with_every_figure_and_its_command(page: Any) -> None:
     page.locator("select[name=verdict]").select_option("failed")
     page.locator("#table tbody tr").first.click()

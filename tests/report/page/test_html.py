@@ -118,6 +118,23 @@ def test_an_empty_folder_and_too_many_rows_have_a_page(
     assert "nothing has run in this folder yet" in written(tmp_path / "none").read_text()
 
 
+def test_the_map_is_filtered_where_there_is_more_than_one_device_or_execution(
+    page: Path, tmp_path: Path
+) -> None:
+    def view(text: str) -> Any:
+        found = re.search(r'id="view">(.*?)</script>', text)
+        assert found
+        return json.loads(found[1])
+
+    given = view(page.read_text())["map"]
+    assert {(group["device"], group["execution"]) for group in given["groups"]} == {
+        ("cpu", "eager"),
+        ("cpu", "compile"),
+    }
+    assert sum(count for group in given["groups"] for count in group["counts"].values()) == 52
+    assert view(written(folder(tmp_path / "one", changed=False)).read_text())["map"] is None
+
+
 def test_many_rows_keep_the_columns_that_matter(monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
     monkeypatch.setattr(writing, "FEW", 10)
     data = rows_of(writing.html(read.Report.read(page.parent)))
