@@ -26,6 +26,7 @@ MAY_LOAD = {
     "hydra": {*DOORS, "runner.command"},
     "omegaconf": {*DOORS, "runner.command"},
     "pandas": {*DOORS, "handgrad", "runner.command", "runner.selftest", "runner.doors", "runner.report"},
+    "matplotlib": {*DOORS, "runner.command", "runner.doors", "runner.selftest", "runner.report"},
     "distributed": {*DOORS, "runner.command", "runner.sweep"},
 }
 

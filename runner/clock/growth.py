@@ -59,9 +59,32 @@ def _longest(name: str, at: Mapping[tuple[tuple[str, Any], ...], float]) -> dict
 
 
 def _exponent(costs: Mapping[float, float]) -> Exponent:
-    larger = sorted(costs.items())[-max(3, len(costs) // 2 + 1) :]
-    slopes = [_slope(*pair) for pair in combinations(larger, 2)]
+    slopes = [_slope(*pair) for pair in combinations(_larger(costs), 2)]
     return Exponent(median(slopes), min(slopes), max(slopes), len(costs))
+
+
+def _larger(costs: Mapping[float, float]) -> list[tuple[float, float]]:
+    return sorted(costs.items())[-max(3, len(costs) // 2 + 1) :]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight line through logarithms: cost = factor size^exponent, from the first to the last size."""
+
+    exponent: float
+    factor: float
+    first: float
+    last: float
+
+
+def fitted(costs: Mapping[float, float]) -> Line | None:
+    """Return the line through the larger half of costs by size; None of fewer than four sizes."""
+    costs = {size: cost for size, cost in costs.items() if size > 0 and cost > 0}
+    if len(costs) < LEAST_SIZES:
+        return None
+    larger, exponent = _larger(costs), _exponent(costs).value
+    factor = median(cost / size**exponent for size, cost in larger)
+    return Line(exponent, factor, larger[0][0], larger[-1][0])
 
 
 def _slope(one: Sequence[float], other: Sequence[float]) -> float:

@@ -25,15 +25,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[,NAME]",
         help="csv, html, parquet; csv,html by default, and report.csv in any case",
     )
+    parser.add_argument(
+        "--figures",
+        action="store_true",
+        help="draw the plots for a paper too, as SVG and PNG in DIR/figures; needs the extra `figures`",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
     """Return the exit status of the rows that are there. Raises UserError where there is no ledger."""
-    from runner.report.formats import chosen
+    from runner.report.formats import BESIDE_CSV, FIGURES, chosen
     from runner.report.publish import publish
     from runner.sweep import ledger
 
     formats = chosen(options.format.split(","))
+    if options.figures:
+        BESIDE_CSV[FIGURES].check()
+        formats.append(FIGURES)
     if not (options.folder / ledger.NAME).is_file():
         raise UserError(f"{options.folder}: {_lacks(options.folder, ledger.NAME)}")
     try:

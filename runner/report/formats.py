@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runner.errors import UserError, unknown
 from runner.report import parquet
+from runner.report.figures import write as figures
 from runner.report.page.read import Report
 
 
@@ -24,6 +25,10 @@ def page(report: Report) -> Path:
     return written(report)
 
 
+FIGURES = "figures"
+"""What `handgrad report --figures` asks for; no sweep makes it."""
+
+
 def _nothing() -> None:
     """Need nothing that might be missing."""
 
@@ -31,9 +36,10 @@ def _nothing() -> None:
 BESIDE_CSV = {
     "html": Format(_nothing, page),
     "parquet": Format(parquet.check, lambda report: parquet.write(report.folder)),
+    FIGURES: Format(figures.check, figures.write),
 }
-KNOWN = ("csv", *BESIDE_CSV)
-OF_ROWS = frozenset({"html"})
+KNOWN = ("csv", "html", "parquet")
+OF_ROWS = frozenset({"html", FIGURES})
 """Those that are made of the rows themselves, which are kept for them."""
 
 

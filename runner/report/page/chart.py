@@ -1,43 +1,36 @@
 """Pictures in which nothing moves: SVG with logarithmic axes, in the page's colours, with their words."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
+
+from runner.report.plots import Plot, Points, Series
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 34
 MIDDLE = (TOP + HEIGHT - BOTTOM) // 2
-MOST_POINTS = 600  # of a series: more are ink, not information
 
 
-@dataclass
-class Series:
-    """Points of one kind, drawn as dots or joined by a line; `style` is a class of the style sheet."""
-
-    name: str
-    style: str
-    points: list[tuple[float, float]] = field(default_factory=list)
-    joined: bool = False
-
-
-def chart(title: str, x: str, y: str, series: Sequence[Series]) -> str:
+def chart(plot: Plot) -> str:
     """Return an SVG of series over each other; nothing where there are no points above zero."""
-    kept = [Series(s.name, s.style, _thin(s.points), s.joined) for s in series]
-    points = [point for s in kept for point in s.points]
+    kept = [(series, series.thinned()) for series in plot.series]
+    points = [point for _, found in kept for point in found]
     if not points:
         return ""
     across = Axis.of([p[0] for p in points], LEFT, WIDTH - RIGHT)
     up = Axis.of([p[1] for p in points], HEIGHT - BOTTOM, TOP)
-    said = f"{title}: {y} against {x}; " + ", ".join(
-        f"{s.name} ({len(s.points)} points)" for s in kept if s.points
+    said = f"{plot.heading}: {plot.y} against {plot.x}; " + ", ".join(
+        series.name if series.style == "fit" else f"{series.name} ({len(found)} points)"
+        for series, found in kept
+        if found
     )
-    marks = "".join(_marks(s, across, up) for s in kept)
+    marks = "".join(_marks(series, found, across, up) for series, found in reversed(kept))
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
         f"{_grid(across, up)}{marks}"
-        f"{_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, escape(x))}"
-        f'<g transform="rotate(-90 12 {MIDDLE})">{_text(12, MIDDLE, escape(y))}</g></svg>'
+        f"{_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, escape(plot.x))}"
+        f'<g transform="rotate(-90 12 {MIDDLE})">{_text(12, MIDDLE, escape(plot.y))}</g></svg>'
     )
 
 
@@ -81,11 +74,6 @@ class Axis:
         return [value for value in simple if self.low <= math.log10(value) <= self.high]
 
 
-def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    found = sorted((x, y) for x, y in points if 0 < x < math.inf and 0 < y < math.inf)
-    return found[:: max(1, math.ceil(len(found) / MOST_POINTS))]
-
-
 def _grid(across: Axis, up: Axis) -> str:
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     upright = ((across.at(value), _written(value)) for value in across.ticks())
@@ -104,10 +92,17 @@ def _written(value: float) -> str:
     return f'{lead}10<tspan dy="-4" font-size="8">{power}</tspan>'
 
 
-def _marks(series: Series, across: Axis, up: Axis) -> str:
-    places = [(across.at(x), up.at(y)) for x, y in series.points]
-    dots = "".join(f'<circle class="{series.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in places)
-    if not series.joined or len(places) < 2:
+def _marks(series: Series, points: Points, across: Axis, up: Axis) -> str:
+    places = [(across.at(x), up.at(y)) for x, y in points]
+    is_line = series.style == "fit"
+    circles = (f'<circle class="{series.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in places)
+    dots = "" if is_line else "".join(circles)
+    if len(places) < 2 or not (series.joined or is_line):
         return dots
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    path = " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in series.medians())
     return f'<polyline class="line {series.style}" points="{path}"/>{dots}'
+
+
+def place(ratio: float) -> float:
+    """Return a place on a logarithmic scale: a sixteenth at 0, one at 50, sixteen times at 100."""
+    return round(min(100.0, max(0.0, 50 + 12.5 * math.log2(max(ratio, 1e-9)))), 2)

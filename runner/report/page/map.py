@@ -6,7 +6,7 @@ from typing import Any
 
 from runner.report.counts import Counts
 from runner.report.groups import Groups
-from runner.report.page.figures import order
+from runner.report.plots import order
 from runner.verdicts import OUTCOMES
 
 FILTERS = ("device", "execution")

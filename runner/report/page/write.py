@@ -1,17 +1,19 @@
 """Writes `report.html`."""
 
+from itertools import islice
 from pathlib import Path
 
 from runner.place import beside
 from runner.record import COLUMNS, Column
 from runner.report.overview import cells
-from runner.report.page.figures import accuracy, costs, speeds
+from runner.report.page.chart import chart, place
 from runner.report.page.map import Map, by_device
 from runner.report.page.packed import FEW
 from runner.report.page.pages import pages
 from runner.report.page.read import Report, environment
 from runner.report.page.render import rendered
 from runner.report.page.table import Table
+from runner.report.plots import accuracy, costs, speeds
 from runner.verdicts import NOT_RIGHT
 
 NAME = "report.html"
@@ -19,6 +21,7 @@ FIRST = (
     "experiment", "derivation", "wrt", "dtype", "verdict", "shape", "max_abs_error", "error_over_bound",
     "manual_ms", "speedup",
 )  # fmt: skip
+MOST_CHARTS = 24  # of cost
 FILTERS = ("verdict", "formula", "derivation", "dtype", "device", "execution")
 COMMAND = Column("command", str, "runs the point alone")
 KEY = (
@@ -51,9 +54,10 @@ def html(report: Report) -> str:
         causes=[(cause, report.typed(cause.overrides) if cause.overrides else "") for cause in causes],
         map=verdicts,
         checks=sorted({check for mine in report.checks.values() for check in mine}),
-        accuracy=accuracy(report.rows),
-        costs=costs(report.rows),
+        accuracy=[(plot, chart(plot)) for plot in accuracy(report.rows)],
+        costs=[(plot, chart(plot)) for plot in islice(costs(report.rows), MOST_CHARTS)],
         speeds=speeds(report.rows),
+        place=place,
         groups=summary.groups.rows(),
         pages=pages(verdicts.formulas),
         environment=environment(report.folder).items(),

@@ -24,9 +24,9 @@ SCRIPT = "<script>document.title='run'</script></script><img src=x onerror=alert
 CLOCK = Timing("quick", rounds=3, min_time=1e-4)
 
 
-def folder(path: Path, *, changed: bool = True) -> Path:
+def folder(path: Path, *, changed: bool = True, points: int | None = None) -> Path:
     """Write the ledger of some experiments, of which one is wrong and one failed with markup in its words."""
-    records = [*_records()]
+    records = [*_records()][:points]
     if changed:
         wrong, failed = copy.deepcopy(records[0]), copy.deepcopy(records[1])
         wrong["judgements"][0] |= {

@@ -13,8 +13,9 @@ import pytest
 
 from runner.report.page import read
 from runner.report.page import write as writing
-from runner.report.page.chart import Axis, Series, chart
+from runner.report.page.chart import Axis, chart
 from runner.report.page.write import NAME
+from runner.report.plots import Plot, Series
 from tests.conftest import Run
 from tests.report.page.made import SCRIPT, compared, folder, written
 
@@ -223,7 +224,7 @@ def test_axes_have_few_round_ticks_that_lie_on_them(values: list[float]) -> None
 
 def test_a_chart_leaves_out_what_has_no_place_on_it() -> None:
     points = [(1.0, 1.0), (0.0, 1.0), (1.0, float("nan")), (1.0, float("inf")), (2.0, -1.0), (10.0, 2.0)]
-    svg = chart("a <b>", "x", "y", [Series("mine", "mine", points, joined=True)])
+    svg = chart(Plot("a <b>", "f", "x", "y", [Series("mine", "mine", points, joined=True)]))
     assert svg.count("<circle") == 2
-    assert "a &lt;b&gt;: y against x; mine (2 points)" in svg
-    assert chart("none", "x", "y", [Series("mine", "mine", [(0.0, 1.0)])]) == ""
+    assert "f: a &lt;b&gt;: y against x; mine (2 points)" in svg
+    assert chart(Plot("none", "f", "x", "y", [Series("mine", "mine", [(0.0, 1.0)])])) == ""
