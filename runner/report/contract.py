@@ -31,12 +31,12 @@ new version. A report of an older version is read all the same, its missing cell
   that runs it alone, verdicts by formula and dtype, pictures of error, time and memory, the checks, every row
   to sort, filter and open, the mathematics. Filters stand in its address, which can be sent.
   `report.format=csv,html` makes it of a single run.
-- `handgrad report FOLDER --figures` draws the plots for papers, as SVG and PNG in `FOLDER/figures`: the map of
-  verdicts by formula and dtype; for each dtype error against size, with its bound and autograd's own error; for
-  each derivation that ran at three sizes or more time and memory, with fitted growth and the machine's limit;
-  and speedups with their intervals. They are 85 mm wide, a column of most journals; colours are those that the
-  colour-blind tell apart, and text stays text. That needs the extra `figures`. A report of more than 200,000
-  rows has verdicts alone.
+- `handgrad report FOLDER --figures` draws the plots for papers, as SVG and PNG in `FOLDER/figures`: the map
+  of verdicts by formula and dtype; for each dtype error against size, with its bound and autograd's own
+  error; for each derivation that ran at three sizes or more time and memory, with fitted growth and the
+  machine's limit; and speedups with their intervals. They are 85 mm wide, a column of most journals; colours
+  are those that the colour-blind tell apart, and text stays text. That needs the extra `figures`. A report of
+  more than 200,000 rows has verdicts alone.
 - `report.format=csv,parquet` writes the same rows as `report.parquet` too; that needs the extra `parquet`.
 
 ```

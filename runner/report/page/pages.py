@@ -1,6 +1,7 @@
 """What the page says of each formula: its statement as mathematics, where it comes from, and its code."""
 
 import inspect
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,10 @@ from markupsafe import Markup
 from runner.errors import UserError
 from runner.formula import lookup
 from runner.formula.formula import Formula
+
+LETTER = r'<mi mathvariant="normal">[^<]+</mi>'
+UPRIGHT = re.compile(rf"<mrow>{LETTER}(?:{LETTER}|<mn>\d+</mn>)+</mrow>")
+TAG = re.compile("<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,14 @@ def _mathml(latex: str) -> str:
     if not latex:
         return ""
     try:
-        return Markup(convert(latex, display="block"))
+        return Markup(UPRIGHT.sub(_word, convert(latex, display="block")))
     except Exception:  # whatever the converter raises: a user's own statement may hold anything
         return latex
+
+
+def _word(letters: re.Match[str]) -> str:
+    """Return a word as one identifier, which is upright too, and which a screen reader does not spell."""
+    return f"<mi>{TAG.sub('', letters[0])}</mi>"
 
 
 def _code(module: object) -> str:

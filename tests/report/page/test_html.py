@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
-from runner.report.page import read
+from runner.formula import lookup
+from runner.report.page import pages, read
 from runner.report.page import write as writing
 from runner.report.page.chart import Axis, chart
 from runner.report.page.write import NAME
 from runner.report.plots import Plot, Series
 from tests.conftest import Run
+from tests.registry import FORMULAS
 from tests.report.page.made import SCRIPT, compared, folder, written
 
 
@@ -98,6 +101,30 @@ def test_formulas_have_their_mathematics_source_and_code(page: Path) -> None:
     assert tags.tags.count("math") == 2
     assert 'id="formula-linear_mse"' in text
     assert "register(" in text
+
+
+@pytest.mark.parametrize(
+    ("latex", "words"),
+    [
+        (r"\mathrm{softmax}(x)_i", ["softmax", "x", "i"]),
+        (r"\mathrm{rms\_norm}(x) \mathrm{conv2d}", ["rms&#x0005F;norm", "x", "conv2d"]),
+        (r"\mathrm{sym}_{x} + \mathrm{d}x y", ["sym", "x", "&#x00064;", "x", "y"]),
+        (r"\mathrm{ab}\mathrm{cd}^{\mathrm{T2}}", ["ab", "cd", "T2"]),
+        ("x y", ["x", "y"]),
+    ],
+)
+def test_a_word_in_mathematics_is_one_identifier(latex: str, words: list[str]) -> None:
+    assert re.findall(r"<mi[^>]*>([^<]*)</mi>", pages._mathml(latex)) == words
+
+
+def test_no_statement_spells_a_word() -> None:
+    statements = [pages._mathml(lookup(name).latex) for name in FORMULAS]
+    assert not [text for text in statements if re.search(rf"{pages.LETTER}{pages.LETTER}", text)]
+    assert sum("<mi>softmax</mi>" in text for text in statements) >= 3
+
+
+def test_what_is_no_mathematics_stays_text() -> None:
+    assert not isinstance(pages._mathml("<script>}{"), Markup)
 
 
 @pytest.mark.parametrize("verdict", ["exact", "wrong", "failed"])
