@@ -29,7 +29,9 @@ new version. A report of an older version is read all the same, its missing cell
   apostrophe before it. `read_report` takes it away again.
 - A sweep also makes `report.html`, one file that opens without a network: what is not right, with the command
   that runs it alone, verdicts by formula and dtype, pictures of error, time and memory, the checks, every row
-  to sort, filter and open, the mathematics. Filters stand in its address, which can be sent.
+  to sort, filter and open, the mathematics. Filters stand in its address, which can be sent. Of more than
+  120,000 rows it has the columns that matter most; of more than 200,000 the rows that are not right, and one
+  for each group of all.
   `report.format=csv,html` makes it of a single run.
 - `handgrad report FOLDER --figures` draws the plots for papers, as SVG and PNG in `FOLDER/figures`: the map
   of verdicts by formula and dtype; for each dtype error against size, with its bound and autograd's own

@@ -52,9 +52,9 @@ def _figures(report: Report) -> Iterator[tuple[str, "Figure"]]:
     parts = draw.pages(shown.formulas, MOST_LINES)
     for i, formulas in enumerate(parts, 1):
         yield _numbered("verdicts", i, len(parts)), draw.verdicts(shown, formulas)
-    for plot in (*accuracy(report.rows), *costs(report.rows)):
+    for plot in (*accuracy(report.all_rows), *costs(report.all_rows)):
         yield _slug(f"{plot.what} {plot.who}"), draw.lines(plot)
-    found = speeds(report.rows)
+    found = speeds(report.all_rows)
     parts = draw.pages([*dict.fromkeys(one.derivation for one in found)], MOST_LINES)
     for i, names in enumerate(parts, 1):
         part = [one for one in found if one.derivation in names]

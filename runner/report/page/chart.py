@@ -9,6 +9,8 @@ from runner.report.plots import Plot, Points, Series
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 34
+UPWARDS = ("bound", "theirs", "mine", "fit")
+"""Styles, from what is drawn first to what lies on top."""
 MIDDLE = (TOP + HEIGHT - BOTTOM) // 2
 
 
@@ -25,7 +27,8 @@ def chart(plot: Plot) -> str:
         for series, found in kept
         if found
     )
-    marks = "".join(_marks(series, found, across, up) for series, found in reversed(kept))
+    upwards = sorted(kept, key=lambda one: UPWARDS.index(one[0].style))
+    marks = "".join(_marks(series, found, across, up) for series, found in upwards)
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
         f"{_grid(across, up)}{marks}"

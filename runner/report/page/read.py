@@ -10,8 +10,9 @@ from runner.record import Cells
 from runner.report.gather import Gathered
 from runner.report.row import numeric
 from runner.report.summary import Summary
+from runner.verdicts import NOT_RIGHT
 
-MOST_ROWS = 200_000  # that a page holds; of more it shows the summary
+MOST_ROWS = 200_000  # that a page holds; of more it shows those that are not right, and the summary
 
 
 @dataclass
@@ -35,7 +36,7 @@ Typed = Callable[[Sequence[str]], str]
 
 @dataclass
 class Report:
-    """A report: its rows, or none of them where there are too many, its checks, and what they come to.
+    """A report: its rows, its checks, and what they come to; where it `is_cut`, the rows that are not right.
 
     `typed` makes a command of a record's overrides; each row has it as `command`.
     """
@@ -45,6 +46,12 @@ class Report:
     typed: Typed
     rows: list[Cells] = field(default_factory=list)
     checks: dict[tuple[str, str], dict[str, Check]] = field(default_factory=dict)
+    is_cut: bool = False
+
+    @property
+    def all_rows(self) -> list[Cells]:
+        """The rows, where they are all there: what is drawn is not to be of the wrong ones alone."""
+        return [] if self.is_cut else self.rows
 
     @classmethod
     def read(cls, folder: Path) -> "Report":
@@ -67,16 +74,21 @@ class Report:
         """Keep the rows of one point, which the summary has counted."""
         for row, judgement in zip(rows, record["judgements"], strict=True):
             self._count_checks((row["formula"], row["derivation"]), judgement.get("checked", ()))
-        if self.summary.rows <= MOST_ROWS:
+        if self.summary.rows > MOST_ROWS and not self.is_cut:
+            self.is_cut, self.rows = True, [*filter(_is_not_right, self.rows)]
+        wanted = [*filter(_is_not_right, rows)] if self.is_cut else rows
+        if wanted and len(self.rows) < MOST_ROWS:
             command = self.typed(record.get("overrides", ()))
-            self.rows += [{**numeric(row), "command": command} for row in rows]
-        else:
-            self.rows = []
+            self.rows += [{**numeric(row), "command": command} for row in wanted]
 
     def _count_checks(self, who: tuple[str, str], traces: Sequence[Mapping[str, Any]]) -> None:
         mine = self.checks.setdefault(who, {}) if traces else {}
         for trace in traces:
             mine.setdefault(trace["check"], Check()).add(trace)
+
+
+def _is_not_right(row: Cells) -> bool:
+    return row["verdict"] in NOT_RIGHT
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -8,7 +8,6 @@ from runner.record import COLUMNS, Column
 from runner.report.overview import cells
 from runner.report.page.chart import chart, place
 from runner.report.page.map import Map, by_device
-from runner.report.page.packed import FEW
 from runner.report.page.pages import pages
 from runner.report.page.read import Report, environment
 from runner.report.page.render import rendered
@@ -24,6 +23,7 @@ FIRST = (
 MOST_CHARTS = 24  # of cost
 FILTERS = ("verdict", "formula", "derivation", "dtype", "device", "execution")
 COMMAND = Column("command", str, "runs the point alone")
+MOST_OF_ALL_COLUMNS = 120_000  # rows: a page of more would be over 10 MB
 KEY = (
     "experiment", "derivation", "wrt", "dtype", "verdict", "diagnosis", "formula", "shape", "params",
     "device", "seed", "execution", "failed_checks", "error", "max_abs_error", "error_over_bound", "error_u",
@@ -54,9 +54,9 @@ def html(report: Report) -> str:
         causes=[(cause, report.typed(cause.overrides) if cause.overrides else "") for cause in causes],
         map=verdicts,
         checks=sorted({check for mine in report.checks.values() for check in mine}),
-        accuracy=[(plot, chart(plot)) for plot in accuracy(report.rows)],
-        costs=[(plot, chart(plot)) for plot in islice(costs(report.rows), MOST_CHARTS)],
-        speeds=speeds(report.rows),
+        accuracy=[(plot, chart(plot)) for plot in accuracy(report.all_rows)],
+        costs=[(plot, chart(plot)) for plot in islice(costs(report.all_rows), MOST_CHARTS)],
+        speeds=speeds(report.all_rows),
         place=place,
         groups=summary.groups.rows(),
         pages=pages(verdicts.formulas),
@@ -68,7 +68,7 @@ def _table(report: Report) -> Table | None:
     """Return the table of all rows, with the columns that any of them fills; None where there are no rows."""
     if not report.rows:
         return None
-    few = len(report.rows) <= FEW
+    few = len(report.rows) <= MOST_OF_ALL_COLUMNS
     wanted = [column for column in (*COLUMNS, COMMAND) if few or column.name in KEY]
     filled = [c for c in wanted if any(row[c.name] not in (None, "") for row in report.rows)]
     names = {column.name for column in filled}

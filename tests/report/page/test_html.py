@@ -139,8 +139,12 @@ def test_an_empty_folder_and_too_many_rows_have_a_page(
     made = folder(tmp_path / "many", changed=False)
     monkeypatch.setattr(read, "MOST_ROWS", 10)
     text = written(made).read_text()
-    assert "48 rows are more than a page holds" in text
+    assert "48 rows are more than a page holds: these are their groups; report.csv has them all" in text
     assert 'id="data"' not in text
+    text = written(folder(tmp_path / "wrong")).read_text()
+    assert "52 rows are more than a page holds: these are the 3 that are not right, and below" in text
+    assert rows_of(text)["rows"] == 3
+    assert 'id="accuracy"' not in text, "that of the wrong ones alone would mislead"
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "ledger.jsonl").write_text('{"event":"ledger","version":3}\n')
     assert "nothing has run in this folder yet" in written(tmp_path / "none").read_text()
@@ -164,7 +168,7 @@ def test_the_map_is_filtered_where_there_is_more_than_one_device_or_execution(
 
 
 def test_many_rows_keep_the_columns_that_matter(monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
-    monkeypatch.setattr(writing, "FEW", 10)
+    monkeypatch.setattr(writing, "MOST_OF_ALL_COLUMNS", 10)
     data = rows_of(writing.html(read.Report.read(page.parent)))
     names = [column["name"] for column in data["columns"]]
     assert {*names} <= {*writing.KEY}

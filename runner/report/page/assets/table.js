@@ -5,7 +5,8 @@ const table = async () => {
   const PER_PAGE = 50, MOST_CHOICES = 60;
   const {first, filters, lists, badges, title, said, sides} = view.table;
 
-  const bytes = Uint8Array.from(atob(source.textContent), c => c.charCodeAt(0));
+  const binary = atob(source.textContent), bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
   const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const data = JSON.parse(await new Response(inflated).text());
   source.remove();
@@ -50,11 +51,12 @@ const table = async () => {
     const column = columns.get(sorting().replace(/^-/, ""));
     if (!column) return rows;
     const down = sorting().startsWith("-") ? -1 : 1;
-    const rank = column.texts && new Map([...column.texts.keys()]
-      .sort((a, b) => column.texts[a] < column.texts[b] ? -1 : 1).map((place, number) => [place, number]));
+    const rank = new Int32Array(column.texts ? column.texts.length : 0);
+    if (column.texts) [...column.texts.keys()].sort((a, b) => column.texts[a] < column.texts[b] ? -1 : 1)
+      .forEach((text, place) => { rank[text] = place; });
     const key = new Float64Array(data.rows);
     for (const row of rows) {
-      const cell = column.texts ? rank.get(column.cells[row]) : column.figures[row];
+      const cell = column.texts ? rank[column.cells[row]] : column.figures[row];
       key[row] = cell === null ? NaN : typeof cell === "string" ? (cell === "-inf" ? -Infinity : Infinity) : cell;
     }
     const empty = rows.filter(row => Number.isNaN(key[row])), full = rows.filter(row => !Number.isNaN(key[row]));
@@ -95,8 +97,15 @@ const table = async () => {
     row.onclick = () => detail(number);
     return row;
   }));
+  // Which rows, and in which order, does not depend on the page of them that is seen, nor on its columns.
+  let order, ordered;
+  const inOrder = () => {
+    const by = ["q", "sort", ...filters].map(name => asked.get(name)).join("\n");
+    if (by !== ordered) [order, ordered] = [sorted(selected()), by];
+    return order;
+  };
   const update = () => {
-    const order = sorted(selected()), pages = Math.max(1, Math.ceil(order.length / PER_PAGE));
+    const order = inOrder(), pages = Math.max(1, Math.ceil(order.length / PER_PAGE));
     page = Math.min(Math.max(0, Number(asked.get("page")) || 0), pages - 1);
     head();
     body(order.slice(page * PER_PAGE, (page + 1) * PER_PAGE));
