@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,19 +34,23 @@ def _tell(found: "Changes", options: argparse.Namespace) -> None:
     from runner.report.page import compared
     from runner.report.signs import console
 
-    try:
-        if options.csv:
-            told.write(found, options.csv)
-        if options.html:
-            compared.write(found, options.html)
-        if options.markdown and str(options.markdown) != "-":
-            options.markdown.write_text(told.markdown(found))
-    except OSError as error:
-        raise BadInput(f"{error.filename}: {error.strerror}") from error
-    if str(options.markdown) == "-":
+    is_printed = str(options.markdown) == "-"
+    _write(options.csv, lambda path: told.write(found, path))
+    _write(options.html, lambda path: compared.write(found, path))
+    _write(None if is_printed else options.markdown, lambda path: path.write_text(told.markdown(found)))
+    if is_printed:
         print(told.markdown(found), end="")
     else:
         told.show(found, console())
+
+
+def _write(path: Path | None, write: Callable[[Path], object]) -> None:
+    """Write a file that was asked for. Raises BadInput where it cannot be written."""
+    try:
+        if path:
+            write(path)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
 
 
 def _there(path: Path) -> Path:

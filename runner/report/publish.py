@@ -36,9 +36,9 @@ def publish(
     keepers = [summary.add, report.add] if {*also} & formats.OF_ROWS else [summary.add]
     path = csv.write(folder, _watched(gathered, keepers))
     groups.write(folder, summary.groups.rows())
-    made = formats.write(report, also)
     if ran_here or not (folder / ENVIRONMENT).exists():
         (folder / ENVIRONMENT).write_text(json.dumps(environment(), indent=2) + "\n")
+    made = formats.write(report, also)
     out = console()
     sweep = closing.Sweep(gathered.is_sweep, gathered.config_dir, quiet)
     closing.print_report(summary, [path, *made], sweep, out)

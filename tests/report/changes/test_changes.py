@@ -250,7 +250,7 @@ def bad(tmp_path: Path) -> Iterator[tuple[list[Any], str]]:
     yield [folder, folder, "--fail-on", "time:fast"], "time:fast: must be a number above 1"
     yield [folder, folder, "--fail-on", "wrong:2"], "wrong takes no ratio"
     for option in ("--csv", "--html", "--markdown"):
-        yield [folder, folder, option, tmp_path / "no" / "folder"], "No such file or directory"
+        yield [folder, folder, option, tmp_path / "no" / "folder"], "no/folder: No such file or directory"
 
 
 def test_bad_input_has_one_message_each(records: list[Record], tmp_path: Path) -> None:

@@ -179,6 +179,7 @@ def test_a_sweep_makes_the_page_and_a_single_run_when_asked(run: Run, tmp_path: 
     sweep = run("-m", "experiment=mse", "seed=1,2", "timing=off", "check=off")
     assert [(folder / NAME).exists() for folder in sweep.folders] == [True]
     assert f"{sweep.folders[0].relative_to(tmp_path) / NAME}" in sweep.out.replace("\n", "")
+    assert "<dt>torch version</dt>" in (sweep.folders[0] / NAME).read_text(), "of this very run"
     single = run("experiment=mse", "timing=off", "check=off")
     assert not (single.folders[0] / NAME).exists()
     asked = run("experiment=mse", "timing=off", "check=off", "report.format=csv,html")
