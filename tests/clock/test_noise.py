@@ -77,3 +77,12 @@ def test_a_change_below_half_the_least_effect_is_none() -> None:
     found = change([1.0] * 40, [1.02] * 40)
     assert found.answer == "same"
     assert [found.low, found.ratio, found.high] == pytest.approx([1.02] * 3)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.02, 1.5])
+def test_a_comparison_reversed_is_that_of_new_and_old(factor: float) -> None:
+    old, new = blocks(1.0, seed=1), blocks(factor, seed=2)
+    there, back = change(old, new).reversed, change(new, old)
+    assert there.answer == back.answer
+    figures = [(one.ratio, one.low, one.high) for one in (there, back)]
+    assert figures[0] == pytest.approx(figures[1], rel=1e-12)

@@ -21,7 +21,7 @@ LINES = {
     "handgrad ": {*COMMANDS},
     "handgrad re": {"report"},
     "handgrad --v": {"--version"},
-    "handgrad report --f": {"--fail-on", "--format"},
+    "handgrad report --f": {"--fail-on", "--figures", "--format"},
     "handgrad report --fail-on in": {"inaccurate", "invalid"},
     "handgrad report --fail-on wrong out": {"outputs/"},
     "handgrad report outputs/": {"outputs/mine/", "outputs/old.csv"},
