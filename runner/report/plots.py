@@ -115,7 +115,7 @@ def _cost(who: str, what: str, rows: Sequence[Cells]) -> Plot:
         Series(name, style, _points(rows, column), joined=True) for style, (name, column) in columns.items()
     ]
     if line := fitted(dict(series[0].medians())):
-        series.append(Series(f"growth, exponent {line.exponent:.2f}", "fit", _ends(line)))
+        series.append(Series(f"growth, exponent {line.exponent:.2f}", "fit", _ends(line), joined=True))
     return Plot(what, who, "operations", f"{what}, {unit}", series)
 
 

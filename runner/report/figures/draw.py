@@ -36,18 +36,18 @@ def lines(plot: Plot) -> Figure:
 
 
 def _series(axes: Axes, series: Series) -> None:
-    points, style = series.thinned(), SERIES[series.style]
+    """Draw marks, and where they are joined a line; where it goes between marks, these are faint."""
+    points, medians, style = series.thinned(), series.medians(), SERIES[series.style]
     if not points:
         return
-    if series.style == "fit":
-        axes.plot(*zip(*points, strict=True), label=series.name, **style)
-        return
-    line = {**style, "marker": "none"} if len(points) > len(series.medians()) else style
-    if series.joined:
-        axes.plot(*zip(*series.medians(), strict=True), label=series.name, **line)
-    if not series.joined or line is not style:
-        alone = {**style, "linestyle": "none", "alpha": 0.7}
-        axes.plot(*zip(*points, strict=True), label=None if series.joined else series.name, **alone)
+    marks = {**style, "linestyle": "none", "alpha": 0.7}
+    if not series.joined:
+        axes.plot(*zip(*points, strict=True), label=series.name, **marks)
+    elif len(points) == len(medians):
+        axes.plot(*zip(*medians, strict=True), label=series.name, **style)
+    else:
+        axes.plot(*zip(*medians, strict=True), label=series.name, **{**style, "marker": "none"})
+        axes.plot(*zip(*points, strict=True), **marks)
 
 
 def _logarithmic(axis: Axis, values: Iterable[float]) -> None:

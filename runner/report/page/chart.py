@@ -97,10 +97,9 @@ def _written(value: float) -> str:
 
 def _marks(series: Series, points: Points, across: Axis, up: Axis) -> str:
     places = [(across.at(x), up.at(y)) for x, y in points]
-    is_line = series.style == "fit"
     circles = (f'<circle class="{series.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in places)
-    dots = "" if is_line else "".join(circles)
-    if len(places) < 2 or not (series.joined or is_line):
+    dots = "" if series.style == "fit" else "".join(circles)
+    if len(places) < 2 or not series.joined:
         return dots
     path = " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in series.medians())
     return f'<polyline class="line {series.style}" points="{path}"/>{dots}'
