@@ -89,7 +89,7 @@ class Judgement:
     `size` is the gradient's; `judged_in` the dtype in which correctness was decided; `errors` those
     against the float64 truth, `max_abs_error` the one against autograd in the same dtype, `bound` the
     largest that is excused; `wrong_line` the file and line of the mistake, `digits_lost_at` that where most
-    digits go; `error` what the code raised.
+    digits go, `listing` the source with what each line is, as data; `error` what the code raised.
     """
 
     derivation: str = ""
@@ -110,6 +110,7 @@ class Judgement:
     diagnosis: tuple[Statement, ...] = ()
     wrong_line: str = ""
     digits_lost_at: str = ""
+    listing: Mapping[str, Any] | None = None
     times: Times | None = None
     error: str = ""
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from runner.diagnose import say
-from runner.locate.edit import PRODUCT, Binary, Call, Edit, said, texts
+from runner.locate.edit import PRODUCT, REVERSED, Binary, Call, Edit, said, texts
 from runner.locate.trace import Step
 
 BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/", PRODUCT: "@", "pow": "**"}
@@ -16,6 +16,15 @@ OPERATIONS: dict[str, Binary] = {
     "@": lambda a, b: a @ b, "**": lambda a, b: a**b,
 }  # fmt: skip
 OTHERS = {"+": "-", "-": "+*", "*": "/+", "/": "*", "@": "", "**": "*"}
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    function.__name__: function
+    for function in (
+        torch.exp, torch.log, torch.sqrt, torch.rsqrt, torch.square, torch.reciprocal, torch.sigmoid,
+        torch.tanh, torch.abs, torch.sign,
+    )
+}  # fmt: skip
+"""Functions that somebody may have left out."""
+
 SMALL = (1, 2, 0.5, 3, 4, -1, 0)
 
 
@@ -138,3 +147,29 @@ def _of_product(left: str, right: str, by: Callable[..., Callable[[Call], Tensor
     ]
     for text, change in forms:
         yield Edit(say("in_place_of", new=text, old=f"{left} @ {right}"), 1.2, by(change))
+
+
+def of_functions(step: Step) -> Iterator[Edit]:
+    """Yield functions of an operand in its place, such as somebody may have left out."""
+    args, _ = step.called
+    written = texts(step, len(args))
+    for i, arg in enumerate(args):
+        if isinstance(arg, Tensor) and arg.is_floating_point() and not (step.writes and i == 0):
+            old = written[i] if len(written) == len(args) else "an operand"
+            if step.name.strip("_") in REVERSED and len(written) == 2:
+                old = written[1 - i]
+            for name, apply in FUNCTIONS.items():
+                yield Edit(say("in_place_of", new=f"{name}({old})", old=old), 1.6, _through(step, i, apply))
+
+
+def _through(step: Step, place: int, apply: Callable[[Tensor], Tensor]) -> Callable[[Call], Tensor]:
+    return lambda call: called_with(step, call, place, apply(call.args[place]))
+
+
+def called_with(step: Step, call: Call, place: int, operand: Tensor) -> Tensor:
+    """Call a step's operation with another operand."""
+    args = [*call.args]
+    args[place] = operand
+    found = step.func(*args, **call.kwargs)
+    first: Tensor = found if isinstance(found, Tensor) else found[0]
+    return first

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from runner.diagnose import say
-from runner.locate.arithmetic import BINARY, of_binary, of_choice, of_result
+from runner.locate.arithmetic import BINARY, of_binary, of_choice, of_functions, of_result
 from runner.locate.edit import Edit, operation
 from runner.locate.reductions import REDUCTIONS, of_einsum, of_reduction, of_slice
 from runner.locate.trace import Step
@@ -14,8 +14,8 @@ from runner.locate.trace import Step
 COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
 
 
-def local_edits(step: Step, numbers: Sequence[str]) -> Iterator[Edit]:
-    """Yield the changes of a step that need nothing but its own operands."""
+def local_edits(step: Step, numbers: Sequence[str], *, functions: bool = True) -> Iterator[Edit]:
+    """Yield the changes of a step that need nothing but its own operands; functions of them where wanted."""
     name, turned = operation(step)
     if name in BINARY and len(step.args) > 1:
         yield from of_binary(step, BINARY[name], turned, numbers)
@@ -47,3 +47,5 @@ def local_edits(step: Step, numbers: Sequence[str]) -> Iterator[Edit]:
         )
     if step.value.is_floating_point():
         yield from of_result(step, numbers)
+        if functions:
+            yield from of_functions(step)

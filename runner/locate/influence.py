@@ -1,5 +1,6 @@
 """How each step and each name moves the result: one run with recording on, and a few passes back."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,8 +18,8 @@ from runner.locate.trace import Key, Trace
 MOST_NUMBERS = 8 * 2**20
 """Of all derivatives together, 64 MiB in float64."""
 
-ROWS = 24
-"""Mixtures of all gradients' numbers together, no fewer than two of each gradient."""
+ROWS = 24, 256
+"""Of the derivatives: at least, and at most; of all gradients' numbers together, or of mixtures of them."""
 
 VIEWS = frozenset({
     "__getitem__", "__get__", "T", "mT", "view", "view_as", "reshape", "transpose", "permute", "movedim",
@@ -38,15 +39,25 @@ class Influence:
     of_name: Mapping[Key, Tensor]
 
 
+def rows_for(trace: Trace) -> int:
+    """Return how many rows the derivatives of a run may have."""
+    numbers = sum(step.value.numel() for step in trace.steps.values())
+    numbers += sum(binding.value.numel() for binding in trace.bindings)
+    return max(ROWS[0], min(ROWS[1], MOST_NUMBERS // max(numbers, 1)))
+
+
 @lru_cache(maxsize=64)
-def sketch(numbers: int, gradients: int) -> Tensor:
-    """Return the mixtures of one gradient's numbers that are differentiated, the same for each size.
+def sketch(numbers: int, share: float) -> Tensor:
+    """Return what is differentiated of a gradient: its numbers where it may have a row for each, or mixtures.
 
     Two results agree in every number if they do so in a few random mixtures.
     """
+    rows = max(2, int(share))
+    if numbers <= rows:
+        return torch.eye(numbers, dtype=torch.float64)
     generator = torch.Generator().manual_seed(numbers)
-    rows = min(numbers, max(2, ROWS // gradients))
-    return torch.randn(rows, numbers, generator=generator, dtype=torch.float64)
+    drawn = torch.randn(rows, numbers, generator=generator, dtype=torch.float64)
+    return drawn / math.sqrt(numbers)
 
 
 class _Probing(Watch):
@@ -125,25 +136,15 @@ def influence(
         sizes = {binding.key: binding.value.shape for binding in bindings}
         named = [(key, zero) for key, zero in at_names.items() if zero.shape == sizes[key]]
         leaves = [zero for _, zero in (*zeros, *named)]
-        if ROWS * sum(leaf.numel() for leaf in leaves) > MOST_NUMBERS:
+        if len(mixtures) * sum(leaf.numel() for leaf in leaves) > MOST_NUMBERS:
             return None
-        rows = [
-            torch.autograd.grad(number, leaves, retain_graph=True, allow_unused=True)
-            for number in mixtures.unbind()
-        ]
+        rows = torch.eye(len(mixtures), dtype=torch.float64)
+        parts = torch.autograd.grad(mixtures, leaves, rows, is_grads_batched=True, allow_unused=True)
     except Exception:  # an operation without a derivative, or one that writes where autograd keeps
         return None
-    matrices = [_stacked(parts) for parts in zip(*rows, strict=True)]
+    matrices = [None if part is None else part.reshape(len(rows), -1).double() for part in parts]
     split = len(zeros)
     return Influence(
         {index: m for (index, _), m in zip(zeros, matrices[:split], strict=True) if m is not None},
         {key: m for (key, _), m in zip(named, matrices[split:], strict=True) if m is not None},
     )
-
-
-def _stacked(parts: tuple[Tensor | None, ...]) -> Tensor | None:
-    like = next((part for part in parts if part is not None), None)
-    if like is None:
-        return None
-    zero = torch.zeros(like.numel(), dtype=torch.float64)
-    return torch.stack([zero if part is None else part.reshape(-1).double() for part in parts])

@@ -1,6 +1,6 @@
 """Adds to judgements where a gradient is wrong or loses its digits: afterwards, and once for each code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from inspect import unwrap
@@ -13,6 +13,7 @@ from runner.formula import lookup
 from runner.formula.derivation import Derivation
 from runner.judge.judgement import Judgement
 from runner.locate.answer import Answer
+from runner.locate.listing import listing
 from runner.locate.locate import located
 from runner.locate.losses import Losses, losses
 from runner.locate.wording import statement
@@ -22,6 +23,7 @@ MOST_TRIES = 3
 """How often a mistake that was not located is looked for again, at other hyper-parameters."""
 
 _answers: dict[Any, list[Answer]] = {}
+_listings: dict[Any, Mapping[str, Any]] = {}
 
 
 def explained(spec: Spec, judgements: Sequence[Judgement]) -> list[Judgement]:
@@ -32,7 +34,7 @@ def explained(spec: Spec, judgements: Sequence[Judgement]) -> list[Judgement]:
     if not any(judgement.verdict in ("wrong", "inaccurate") for judgement in judgements):
         return [*judgements]
     with seeded(spec.seed), kept():
-        return [_explained(spec, judgement) for judgement in judgements]
+        return [*_with_listings(spec, [_explained(spec, judgement) for judgement in judgements])]
 
 
 def _explained(spec: Spec, judgement: Judgement) -> Judgement:
@@ -47,10 +49,35 @@ def _explained(spec: Spec, judgement: Judgement) -> Judgement:
     return judgement
 
 
+def _with_listings(spec: Spec, judgements: Sequence[Judgement]) -> Iterator[Judgement]:
+    """Give the first judgement of each derivation that is wrong or inaccurate its listing."""
+    seen = set()
+    for judgement in judgements:
+        found = None
+        if judgement.derivation not in seen and judgement.verdict in ("wrong", "inaccurate"):
+            seen.add(judgement.derivation)
+            with suppress(Exception):
+                found = _listed(spec, lookup(spec.formula).derivations[judgement.derivation])
+        yield replace(judgement, listing=found) if found else judgement
+
+
+def _listed(spec: Spec, derivation: Derivation) -> Mapping[str, Any]:
+    """Return a listing as data; that of the same code in the same dtype is made once."""
+    key = (_key(spec, derivation), spec.dtype)
+    if key not in _listings:
+        earlier = _answers.get(key[0], ())
+        _listings[key] = listing(spec, derivation, earlier[-1] if earlier else None).as_data()
+    return _listings[key]
+
+
+def _key(spec: Spec, derivation: Derivation) -> Any:
+    code = getattr(unwrap(derivation.function), "__code__", derivation.function)
+    return spec.formula, spec.formula_sha, derivation.name, code
+
+
 def answer(spec: Spec, derivation: Derivation) -> Answer:
     """Return where a derivation is wrong; what was found of the same code before is not looked for again."""
-    code = getattr(unwrap(derivation.function), "__code__", derivation.function)
-    earlier = _answers.setdefault((spec.formula, spec.formula_sha, derivation.name, code), [])
+    earlier = _answers.setdefault(_key(spec, derivation), [])
     found = next((one for one in earlier if one.places), None)
     if found is None and len(earlier) < MOST_TRIES:
         found = located(spec, derivation)

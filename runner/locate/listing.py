@@ -3,9 +3,11 @@
 import linecache
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from runner.case.spec import Spec, case_of
 from runner.diagnose import Statement
+from runner.errors import short
 from runner.formula.derivation import Derivation
 from runner.locate.answer import Answer
 from runner.locate.case import small_case
@@ -37,6 +39,15 @@ class Listing:
     files: dict[str, list[Row]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     said: Statement | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what JSON can hold: lines by file, with what is not empty of each."""
+        lines = {short(file): [_data(row) for row in rows] for file, rows in self.files.items()}
+        return {"files": lines, "said": str(self.said or "")}
+
+
+def _data(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in vars(row).items() if value not in (None, "")}
 
 
 def listing(spec: Spec, derivation: Derivation, found: Answer | None) -> Listing:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -9,10 +10,12 @@ from torch import Tensor
 
 from runner.case.spec import Spec
 from runner.formula.derivation import Derivation
+from runner.locate.alone import Alone
 from runner.locate.answer import Answer
 from runner.locate.case import small_case
 from runner.locate.dues import Dues
 from runner.locate.edit import Edit
+from runner.locate.needs import need
 from runner.locate.place import Place
 from runner.locate.replay import Clock, OutOfTimeError, Side
 from runner.locate.search import NEAR, Search
@@ -21,7 +24,10 @@ from runner.locate.trace import Step
 
 SECONDS = 2.0
 """What one answer may take."""
-
+OF_REPAIRS = 0.6
+"""Of that, what looking for repairs may take."""
+MOST_OF_LOCAL = 1.6
+"""What an edit costs where other values are not asked for."""
 
 Skip = Callable[[Spot, Edit], bool]
 
@@ -62,9 +68,10 @@ def _search(spec: Spec, derivation: Derivation, clock: Clock) -> Search | str:
     """Return the search at the first sizes that show a mistake, or why there is none."""
     for larger, scale in ((0, 1), (4, 1), (0, 4)):
         one = Side.of(*small_case(spec, 0, larger, scale), derivation, clock)
+        one.of_size = larger, scale
         if one.wrong(one.trace.gradients):
             others = [*_others(spec, derivation, clock, one, larger, scale)]
-            return Search(one, others[0], third=others[1:]) if others else "control_flow"
+            return Search(one, others[0], spec, third=others[1:]) if others else "control_flow"
     return "right_here"
 
 
@@ -94,30 +101,35 @@ def _calls(side: Side) -> list[tuple[int, str]]:
 
 def answered(search: Search, repairs: list[Repair]) -> Answer:
     """Weigh what is found; the repairs are put into the list."""
-    dues: list[Due] = []
     if (certain := of_returned(search)) is not None:
         return certain
+    dues: list[Due] = []
     try:
-        repairs.extend(search.local_repairs())
-        if not repairs or min(r.edit.cost for r in repairs) > 1.6:
-            repairs.extend(search.pool_repairs(arguments=False))
+        with search.one.clock.part(OF_REPAIRS), suppress(OutOfTimeError):
+            _repair(search, repairs)
         best = near(repairs)
         if len(distinct(r.spot.place for r in best)) != 1 or search.is_soft(best[0].spot):
             dues.extend(Dues(search).found())
         if not repairs and not dues:
-            repairs.extend(search.unfinished())
-        if not repairs and not dues:
-            repairs.extend(search.pool_repairs(arguments=True))
-        if not repairs and not dues:
             dues.extend(Dues(search).found(soft=True))
+        if repairs and not _contradicted(search, repairs, dues):
+            return replace(_of_repairs(repairs, dues), seeds=len({id(side) for side in search.sides}))
+        return _of_spots(search, dues)
     except OutOfTimeError:
-        if not repairs:
-            return Answer(kind="nowhere", reason="time")
-    if repairs and not _contradicted(search, repairs, dues):
-        return replace(_of_repairs(repairs, dues), seeds=len({id(side) for side in search.sides}))
-    if dues:
-        return _of_dues(search, dues)
-    return _of_suspects(search)
+        return _of_repairs(repairs, dues) if repairs else Answer(kind="nowhere", reason="time")
+
+
+def _repair(search: Search, repairs: list[Repair]) -> None:
+    """Look for repairs, the cheapest kinds first; those that are found when the time is over stay."""
+    repairs.extend(search.local_repairs())
+    if not repairs or min(r.edit.cost for r in repairs) > MOST_OF_LOCAL:
+        repairs.extend(search.pool_repairs(arguments=False))
+    if not repairs:
+        repairs.extend(search.unfinished())
+    if not repairs:
+        repairs.extend(search.pool_repairs(arguments=True))
+    if not repairs:
+        repairs.extend(search.curved_repairs())
 
 
 def _contradicted(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]) -> bool:
@@ -125,7 +137,7 @@ def _contradicted(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]
     best = near(repairs)
     if not dues or not all(search.is_soft(repair.spot) for repair in best):
         return False
-    places = _of_dues(search, dues).places
+    places = _of_spots(search, dues).places
     on_the_way = {(line.file, line.line) for place in places for line in place}
     return not any((r.spot.place[0].file, r.spot.place[0].line) in on_the_way for r in best)
 
@@ -149,29 +161,57 @@ def _of_repairs(repairs: Sequence[Repair], dues: Sequence[Due]) -> Answer:
     return Answer(kind="repair", places=tuple(places), repair=best[0].what, due=due, text=text)
 
 
-def _of_dues(search: Search, dues: Sequence[Due]) -> Answer:
-    first = dues[0].spot
-    trace = search.one.trace
-    known = {index for index in search.exact if index not in first.indices}
-    before = trace.ancestors(set(first.indices)) - trace.ancestors(known)
-    steps = [trace.steps[index].place for index in sorted(before, reverse=True)]
-    names = [spot.place for spot in search.suspects if _is_before(spot, first)]
-    places = distinct(place for place in (first.place, *steps, *names) if place)
-    if len(places) <= 2:
-        return Answer(kind="step", places=tuple(places), due=dues[0].value)
-    return Answer(kind="nowhere", reason="between", between=(places[-1], places[0]), due=dues[0].value)
+def _of_spots(search: Search, dues: Sequence[Due]) -> Answer:
+    """Name the lines that are left, if they are one or two."""
+    left = [spot for spot in search.suspects if not spot.is_argument]
+    found = [spot for spot in left if not search.is_soft(spot)] or left
+    due = dues[0].value if dues else ""
+    if dues:
+        found = [spot for spot in found if _is_before(search, spot, dues[0].spot)] or found
+    open_ = distinct(spot.place for spot in found)
+    if len(open_) > 1:
+        found = _likelier(search, found)
+    constant = any(spot.indices & search.constant for spot in found)
+    places = distinct(spot.place for spot in found)
+    if len(places) == 1:
+        places = distinct([*places, *_misused(search, found)])
+    most = 2 if search.one.missing is not None else 1
+    if 0 < len(places) <= most and not constant:
+        if dues:
+            places.sort(key=lambda place: place != dues[0].spot.place)
+        return Answer(kind="step", places=tuple(places), due=due)
+    reason = "between" if dues else "several"
+    return Answer(kind="nowhere", reason=reason, between=(open_[0], open_[-1]) if open_ else (), due=due)
 
 
-def _is_before(spot: Spot, first: Spot) -> bool:
-    """Tell whether a name is bound to something else on the way to a spot."""
-    return bool(spot.bindings) and not spot.is_argument and spot.time <= first.time
+def _is_before(search: Search, spot: Spot, first: Spot) -> bool:
+    """Tell whether a spot is what the first wrong step is made of, or that step itself."""
+    made = {binding.source for binding in first.bindings if binding.source is not None} | first.indices
+    before = search.one.trace.ancestors(made)
+    return spot is first or bool(spot.indices & before) or (bool(spot.bindings) and spot.time <= first.time)
 
 
-def _of_suspects(search: Search) -> Answer:
-    places: list[Place] = distinct(spot.place for spot in search.suspects)
-    if len(places) == 1 and search.one.missing is not None:
-        return Answer(kind="step", places=tuple(places))
-    return Answer(kind="nowhere", reason="several", between=(places[0], places[-1]) if places else ())
+def _misused(search: Search, spots: Sequence[Spot]) -> list[Place]:
+    """Return where known values are made that are used as they are, if one change there would repair."""
+    first = spots[0]
+    sources = {source for step in first.steps for source in step.sources}
+    soft = [s for s in search.spots if s.steps and s.indices <= search.acquitted & sources and s.place]
+    lines = distinct(s.place for s in soft if need(search.one, s.steps, ()) is not None)
+    return lines if len(lines) == 1 else []
+
+
+def _likelier(search: Search, spots: list[Spot]) -> list[Spot]:
+    """Return the spots that speak for themselves; else those that speak not against themselves."""
+    alone = Alone(search, search.spec, search.one.clock)
+    try:
+        findings = [alone.finding(spot) for spot in spots]
+    except OutOfTimeError:
+        return spots
+    for chosen in ({"alone"}, {"alone", "unknown"}):
+        found = [spot for spot, finding in zip(spots, findings, strict=True) if finding in chosen]
+        if found:
+            return found
+    return spots
 
 
 def of_returned(search: Search) -> Answer | None:
@@ -190,16 +230,17 @@ def of_returned(search: Search) -> Answer | None:
 
 def _returned(search: Search, name: str) -> list[Place]:
     """Return where a wrong gradient is chosen, if that is what is wrong with it."""
-    trace = search.one.trace
-    made, entry = trace.returned.get(name), trace.entries.get(name, ())
-    gradient = trace.gradients[name]
-    another_shape = gradient.shape != search.one.truth[name].shape
+    trace, truth = search.one.trace, search.one.truth[name]
+    made, gradient = trace.returned.get(name), trace.gradients[name]
+    another_shape = gradient.shape != truth.shape
+    entry = (trace.entered if _lacks_a_sum(gradient, truth) else trace.entries).get(name, ())
     if made is None or made in search.right or (another_shape and made in search.exact):
         same = [b.place for b in trace.bindings if not b.is_argument and _equal(b.value, gradient)]
         return [place for place in (entry, *same) if place]
     if another_shape:
         step = trace.steps[made]
-        if step.sources <= search.exact or _lacks_a_sum(gradient, search.one.truth[name]):
+        floating = [operand for operand in step.operands if operand.is_floating_point()]
+        if all(map(search.knows, floating)) or _lacks_a_sum(gradient, truth):
             names = [b.place for b in trace.bindings if not b.is_argument and _is_operand(b.value, step)]
             same = [b.place for b in trace.bindings if not b.is_argument and _equal(b.value, gradient)]
             return [*same[:1], step.place, *names]

@@ -13,6 +13,7 @@ from runner.locate.known import Known
 
 CLOSE = 1e-9
 """Of the norm: float64 with what a few operations lose of it."""
+NEARLY = 1e-9
 ORDER = {"value": 0, "gradient": 0, "part": 1}
 
 
@@ -80,21 +81,37 @@ class Atlas:
 
     def matches(self, value: Tensor) -> list[Match]:
         """Return what a value is, the simplest first."""
-        flat = value.detach().reshape(-1).to(torch.float64)
-        if flat.numel() not in self.forms or not bool(flat.isfinite().all()):
-            return self._scalars(flat)
-        size = float(flat.norm())
-        if size == 0:
-            return []
-        matrix, norms = self._matrices[flat.numel()]
-        factors = (matrix @ flat) / norms**2
-        misses = (flat - factors[:, None] * matrix).norm(dim=1)
-        found = []
-        for i in (misses <= CLOSE * size).nonzero()[:, 0].tolist():
-            entry, form, _ = self.forms[flat.numel()][i]
-            if (factor := self._simple(float(factors[i]))) is not None:
-                found.append(Match(entry, form, factor, self.known[entry]))
-        return sorted(found, key=self._order)
+        return self.matches_of([value])[0]
+
+    def matches_of(self, values: Sequence[Tensor]) -> list[list[Match]]:
+        """Return what each of several values is, those of one size at once."""
+        found: list[list[Match]] = [[] for _ in values]
+        flats = [value.detach().reshape(-1).to(torch.float64) for value in values]
+        sizes: dict[int, list[int]] = {}
+        for place, flat in enumerate(flats):
+            if flat.numel() not in self.forms or not bool(flat.isfinite().all()):
+                found[place] = self._scalars(flat)
+            else:
+                sizes.setdefault(flat.numel(), []).append(place)
+        for places in sizes.values():
+            of_size = self._of_size(torch.stack([flats[place] for place in places]))
+            for place, matches in zip(places, of_size, strict=True):
+                found[place] = matches
+        return found
+
+    def _of_size(self, flats: Tensor) -> list[list[Match]]:
+        """Return what values of one size are; those that point where a known one does are looked at."""
+        matrix, norms = self._matrices[flats.shape[1]]
+        products, sizes = flats @ matrix.T, flats.norm(dim=1)
+        found: list[list[Match]] = [[] for _ in flats]
+        near = products.abs() >= (1 - NEARLY) * norms * sizes[:, None]
+        for place, form in (near & (sizes[:, None] > 0)).nonzero().tolist():
+            factor = float(products[place, form]) / float(norms[form]) ** 2
+            miss = float((flats[place] - factor * matrix[form]).norm())
+            if miss <= CLOSE * float(sizes[place]) and (simple := self._simple(factor)) is not None:
+                entry, words, _ = self.forms[flats.shape[1]][form]
+                found[place].append(Match(entry, words, simple, self.known[entry]))
+        return [sorted(matches, key=self._order) for matches in found]
 
     def _scalars(self, flat: Tensor) -> list[Match]:
         if flat.numel() != 1:

@@ -39,8 +39,12 @@ class Names:
         if event in ("line", "return"):
             with torch._C.DisableTorchFunction():
                 self._bound(frame, frame)
-        if event == "return" and self.recorder is not None:
-            self._returned(frame, arg)
+        if event == "return":
+            if self.recorder is not None:
+                self._returned(frame, arg)
+            if type(arg) is dict:
+                with torch._C.DisableTorchFunction():
+                    self._given(frame, arg)
         return self._inside
 
     def _bound(self, frame: FrameType, where: FrameType | None) -> None:
@@ -68,10 +72,9 @@ class Names:
     def _entered(self, values: dict[Any, Any], frame: FrameType) -> None:
         """Note the line that puts tensors into a dict."""
         assert self.recorder is not None
-        for value in values.values():
-            if isinstance(value, Tensor) and id(value) not in self.recorder.entries:
-                self.recorder.alive.append(value)
-                self.recorder.entries[id(value)] = self._here(frame)
+        for key, value in values.items():
+            if isinstance(value, Tensor) and (id(value), key) not in self.recorder.entries:
+                self.recorder.enter(value, key, self._here(frame))
 
     def _here(self, frame: FrameType) -> Place:
         line, _ = self.lines.get(frame, (frame.f_lineno, 0))
@@ -126,9 +129,36 @@ class Names:
         for tensor in tensors_of(value):
             self.recorder.alive.append(tensor)
             self.recorder.returns[id(tensor)] = line, self.recorder.calls
-            if isinstance(value, Mapping):
-                callers = (one for one in place_of(frame.f_back, ROOT) if not is_machinery_file(one))
-                self.recorder.entries.setdefault(id(tensor), (line, *callers))
+
+    def _given(self, frame: FrameType, values: dict[Any, Any]) -> None:
+        """See what a function returns under which key, where it stood under none before."""
+        code = frame.f_code
+        line = line_at(code, frame.f_lasti)
+        for name, value in values.items():
+            if not isinstance(value, Tensor):
+                continue
+            place = (code.co_filename, code.co_firstlineno, f"[{name!r}]", line.line)
+            key = (*place, self.counts[place])
+            self.counts[place] += 1
+            if self.recorder is not None:
+                self._record_entry(key, name, value, line, frame)
+            if key in self.instead:
+                values[name] = self.instead[key](value)
+
+    def _record_entry(self, key: Key, name: Any, value: Tensor, line: Line, frame: FrameType) -> None:
+        assert self.recorder is not None
+        recorder = self.recorder
+        if (id(value), name) in recorder.entries:
+            return
+        place = (line, *(one for one in place_of(frame.f_back, ROOT) if not is_machinery_file(one)))
+        recorder.enter(value, name, place)
+        made = recorder.maker.get(id(value))
+        here = made is not None and recorder.trace.steps[made].place[:1] == place[:1]
+        if not here and not is_machinery_file(line):
+            text = f"what is given for {name}"
+            recorder.trace.bindings.append(
+                Binding(key, text, place, frozen(value), recorder.calls, made, False)
+            )
 
 
 @contextmanager

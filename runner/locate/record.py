@@ -46,7 +46,10 @@ class Recorder(Watch):
         self.returns: dict[
             int, tuple[Line, int]
         ] = {}  # the line of a helper that returned a tensor, and when
-        self.entries: dict[int, Place] = {}  # the line that put a tensor into a dict first
+        self.entries: dict[
+            tuple[int, Any], Place
+        ] = {}  # the line that put a tensor under a key of a dict first
+        self.entered: dict[int, Place] = {}  # the line that put it into any
         self.numbers: list[tuple[float, Line]] = []  # what helpers returned that is no tensor
 
     def see(self, index: int, func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
@@ -76,6 +79,12 @@ class Recorder(Watch):
             if writes or not any(same_memory(tensor, other) for other in given):
                 self.writers.setdefault(memory(tensor), []).append(index)
         return result
+
+    def enter(self, tensor: Tensor, key: Any, place: Place) -> None:
+        """Note the line that puts a tensor under a key of a dict."""
+        self.alive.append(tensor)
+        self.entries[id(tensor), key] = place
+        self.entered.setdefault(id(tensor), place)
 
     def sources(self, tensor: Tensor) -> set[int]:
         """Return the steps that a tensor's numbers come from."""

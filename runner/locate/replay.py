@@ -1,7 +1,8 @@
 """Runs a derivation again with something changed, and tells whether that makes every gradient right."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,17 +14,20 @@ from runner.case.case import Case
 from runner.formula import Shape
 from runner.formula.derivation import Derivation
 from runner.locate.edit import Call
-from runner.locate.influence import Influence, influence, sketch
+from runner.locate.influence import Influence, influence, rows_for, sketch
 from runner.locate.known import Known, known_values
 from runner.locate.match import Atlas, Match
 from runner.locate.names import Names
 from runner.locate.numbers import factors
 from runner.locate.record import Watch
 from runner.locate.subject import Subject
-from runner.locate.trace import Binding, Step, Trace
+from runner.locate.trace import Binding, Part, Step, Trace
 
 TOLERANCE = 1e-9
 """Of the largest true number: what float64 leaves of a right gradient."""
+
+NOTHING = 1e-12
+"""A step that makes less shows no mistake."""
 
 Make = Callable[[Call], Tensor]
 
@@ -42,6 +46,16 @@ class Clock:
     def of(cls, seconds: float) -> "Clock":
         """Start one."""
         return cls(time.thread_time() + seconds)
+
+    @contextmanager
+    def part(self, share: float) -> Iterator[None]:
+        """Allow no more than a part of what is left."""
+        until, now = self.until, time.thread_time()
+        self.until = now + share * (until - now)
+        try:
+            yield
+        finally:
+            self.until = until
 
     def check(self) -> None:
         """Raise OutOfTimeError where no time is left."""
@@ -80,9 +94,10 @@ class Side:
     subject: Subject
     truth: Mapping[str, Tensor]
     trace: Trace
-    known: Sequence[Known]
     factors: Mapping[str, float]
     clock: Clock
+    shape: Shape
+    of_size: tuple[int, float] = (0, 1.0)
     pool: list[Tensor] = field(default_factory=list)
 
     @classmethod
@@ -95,29 +110,42 @@ class Side:
         trace = subject.record()
         clock.check()
         truth = {name: truth[name] for name in trace.gradients if name in truth}
-        return cls(subject, truth, trace, known_values(case), factors(case, shape), clock)
+        return cls(subject, truth, trace, factors(case, shape), clock, shape)
 
     def __post_init__(self) -> None:
         self.scale = {name: _size(value) for name, value in self.truth.items()}
         self.numbers = [*self.factors.values()]
-        self.atlas = Atlas(self.known, self.factors)
+        self.numbers_of_truth = max(1, sum(value.numel() for value in self.truth.values()))
+        self.rows = rows_for(self.trace)
         self._matches: dict[int, list[Match]] = {}
         self._influence: list[Influence | None] = []
 
-    def wrong(self, gradients: Mapping[str, Tensor]) -> list[str]:
-        """Return the inputs whose gradient is not right."""
-        return [name for name in self.truth if not self._is_right(name, gradients.get(name))]
+    @cached_property
+    def known(self) -> Sequence[Known]:
+        """What is known of the formula at this case."""
+        return known_values(self.subject.case)
 
-    def _is_right(self, name: str, gradient: Tensor | None) -> bool:
+    @cached_property
+    def atlas(self) -> Atlas:
+        """What is known, in all its forms."""
+        return Atlas(self.known, self.factors)
+
+    def wrong(self, gradients: Mapping[str, Tensor], tolerance: float = TOLERANCE) -> list[str]:
+        """Return the inputs whose gradient is not right."""
+        return [name for name in self.truth if not self._is_right(name, gradients.get(name), tolerance)]
+
+    def _is_right(self, name: str, gradient: Tensor | None, tolerance: float) -> bool:
         truth = self.truth[name]
         if gradient is None or gradient.shape != truth.shape:
             return False
-        return bool(((gradient - truth).abs() <= TOLERANCE * self.scale[name]).all()) or not truth.numel()
+        return bool(((gradient - truth).abs() <= tolerance * self.scale[name]).all()) or not truth.numel()
 
     def matches(self, index: int) -> list[Match]:
         """Return what a step's value is."""
-        if index not in self._matches:
-            self._matches[index] = self.atlas.matches(self.trace.steps[index].value)
+        if not self._matches:
+            steps = self.trace.steps
+            found = self.atlas.matches_of([step.value for step in steps.values()])
+            self._matches = dict(zip(steps, found, strict=True))
         return self._matches[index]
 
     def run(self, steps: Sequence[Step], bindings: Sequence[Binding], make: Make) -> dict[str, Tensor]:
@@ -148,7 +176,7 @@ class Side:
 
     def _mixtures(self, name: str, gradient: Tensor) -> Tensor:
         flat = (gradient.reshape(-1) / self.scale[name]).double()
-        return sketch(flat.numel(), len(self.truth)) @ flat
+        return sketch(flat.numel(), self.rows * flat.numel() / self.numbers_of_truth) @ flat
 
     @cached_property
     def of_right(self) -> Tensor:
@@ -157,21 +185,35 @@ class Side:
         sizes = [(name, len(self._mixtures(name, value))) for name, value in self.truth.items()]
         return torch.tensor([name not in wrong for name, size in sizes for _ in range(size)])
 
-    def moves_right_ones(self, steps: Sequence[Step], bindings: Sequence[Binding]) -> bool:
-        """Tell whether steps or names move a gradient that is right, so that they are right themselves."""
+    def matrix(self, part: Part) -> Tensor | None:
+        """Return how a step or a name moves the mixtures; None where it does not."""
         influence = self.influence
         if influence is None:
+            return None
+        return (
+            influence.of_step.get(part.index) if isinstance(part, Step) else influence.of_name.get(part.key)
+        )
+
+    def is_settled(self, part: Part) -> bool:
+        """Tell whether all numbers of a step or a name that move anything move a gradient that is right."""
+        matrix = self.matrix(part)
+        if matrix is None:
             return False
-        matrices = [influence.of_step.get(step.index) for step in steps]
-        matrices += [influence.of_name.get(binding.key) for binding in bindings]
-        return any(m is not None and float(m[self.of_right].abs().sum()) > 0 for m in matrices)
+        moves = matrix.abs().sum(0) > 0
+        return bool(moves.any()) and bool((matrix[self.of_right].abs().sum(0) > 0)[moves].all())
+
+    def moves_right_ones(self, steps: Sequence[Step], bindings: Sequence[Binding]) -> bool:
+        """Tell whether steps or names move a gradient that is right, so that they are right themselves."""
+        parts: list[Part] = [*steps, *bindings]
+        return any(self.is_settled(part) and not _is_nothing(part.value) for part in parts)
 
     @cached_property
     def missing(self) -> Tensor | None:
-        """What the mixtures lack of the truth; None where a gradient has another shape."""
+        """What the mixtures lack of the truth; None where a gradient has another shape, or is not finite."""
         if any(self.trace.gradients[name].shape != truth.shape for name, truth in self.truth.items()):
             return None
-        return self.mixed(self.truth) - self.mixed(self.trace.gradients)
+        found = self.mixed(self.truth) - self.mixed(self.trace.gradients)
+        return found if bool(found.isfinite().all()) else None
 
     @property
     def influence(self) -> Influence | None:
@@ -183,11 +225,9 @@ class Side:
 
     def moved(self, steps: Sequence[Step], bindings: Sequence[Binding], by: Sequence[Tensor]) -> Tensor:
         """Return how far the mixtures move with steps or names, in proportion."""
-        influence = self.influence
-        assert influence is not None
-        found = [influence.of_step.get(step.index) for step in steps]
-        found += [influence.of_name.get(binding.key) for binding in bindings]
-        parts = [m @ b.reshape(-1).double() for m, b in zip(found, by, strict=True) if m is not None]
+        moving: list[Part] = [*steps, *bindings]
+        found = [(self.matrix(part), move) for part, move in zip(moving, by, strict=True)]
+        parts = [m @ move.reshape(-1).double() for m, move in found if m is not None]
         return sum(parts, torch.zeros(1, dtype=torch.float64))
 
     def is_affine(self, steps: Sequence[Step], bindings: Sequence[Binding]) -> bool:
@@ -216,3 +256,8 @@ def _push(shape: torch.Size, seed: int) -> Tensor:
 def _size(value: Tensor) -> float:
     size = float(value.abs().max()) if value.numel() else 0.0
     return size if 0 < size < float("inf") else 1.0
+
+
+def _is_nothing(value: Tensor) -> bool:
+    """Tell whether a step makes nothing, and so shows no mistake."""
+    return not value.numel() or float(value.abs().max()) < NOTHING

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from runner.locate.arithmetic import of_result
+from runner.locate.arithmetic import of_functions, of_result
 from runner.locate.edit import Call, Edit
 from runner.locate.edits import local_edits
+from runner.locate.needs import needed_values
 from runner.locate.spot import Repair, Spot
 from runner.locate.standing import Standing
 from runner.locate.stock import Stock, binding_edits, pool_edits
@@ -18,10 +19,11 @@ from runner.locate.stock import Stock, binding_edits, pool_edits
 FITS = 1e-7
 MOST_OF_CURVED = 1.6
 """What an edit may cost where only running it again tells whether it repairs."""
-MOST_PASSES = 8
 KNOWN = 0.4
 SOFT = 0.3
 """What a change costs more where the step makes what is known already."""
+PARTLY = 0.2
+"""What it costs more where the same expression stays as it is when it is called from elsewhere."""
 NEAR = 0.35
 """Costs this close to the least are as likely."""
 
@@ -32,6 +34,7 @@ class Search(Standing):
 
     skip: Callable[[Spot, Edit], bool] = lambda spot, edit: False
     affine: dict[Spot, bool] = field(default_factory=dict)
+    needs: dict[Spot, list[Tensor] | None] = field(default_factory=dict)
 
     @cached_property
     def stock(self) -> Stock:
@@ -39,9 +42,12 @@ class Search(Standing):
         names: list[str] = []
         made: list[int] = []
         extra: list[float] = []
+        foreign: list[bool] = []
         seen: list[Tensor] = []
 
-        def add(name: str, values: Sequence[Any], time: int, cost: float) -> None:
+        def add(
+            name: str, values: Sequence[Any], time: int, cost: float, *, is_foreign: bool = False
+        ) -> None:
             one = values[0]
             if not all(isinstance(value, Tensor) and value.is_floating_point() for value in values):
                 return
@@ -52,18 +58,28 @@ class Search(Standing):
                 names.append(name)
                 made.append(time)
                 extra.append(cost)
+                foreign.append(is_foreign)
 
         values = [side.subject.case.values for side in self.sides]
-        for name in values[0]:
-            add(name, [of_side.get(name) for of_side in values], -1, 0.0)
+        asked = self.one.subject.asked
+        for name in sorted(values[0], key=lambda name: name not in asked):
+            others = [of_side.get(name) for of_side in values]
+            add(name, others, -1, 0.0 if name in asked else 0.3, is_foreign=name not in asked)
         for index, step in self.one.trace.steps.items():
             text = step.named[0] if step.named else (step.place[0].text if step.place else "")
             made_by = [side.trace.steps[index].value for side in self.sides]
             add(text or step.name, made_by, index, 0.0 if step.named else 0.1)
         for known in zip(*(side.known for side in self.sides), strict=False):
             if known[0].kind == "value" and known[0].name != "?":
-                add(known[0].name, [one.value for one in known], -1, 0.6)
-        return Stock(names, made, extra)
+                add(known[0].name, [one.value for one in known], -1, 0.6, is_foreign=True)
+        return Stock(names, made, extra, foreign)
+
+    def needed(self, spot: Spot) -> list[Tensor] | None:
+        """Return what a spot would have to be, one value after another, where that is one thing alone."""
+        if spot not in self.needs:
+            is_floating = all(value.is_floating_point() for value in spot.values)
+            self.needs[spot] = needed_values(self.one, spot.steps, spot.bindings) if is_floating else None
+        return self.needs[spot]
 
     def is_affine(self, spot: Spot) -> bool:
         """Tell whether the result moves in proportion with a spot."""
@@ -102,8 +118,14 @@ class Search(Standing):
     def local_repairs(self) -> Iterator[Repair]:
         """Yield the edits of single steps, with their own operands alone, that are repairs."""
         words = [*self.one.factors]
-        steps = (spot for spot in self.suspects if spot.steps)
-        return self._found((spot, local_edits(spot.steps[0], words)) for spot in steps)
+        steps = [spot for spot in self.suspects if spot.steps]
+        cheap = ((s, local_edits(s.steps[0], words, functions=self.is_affine(s))) for s in steps)
+        return self._found(cheap)
+
+    def curved_repairs(self) -> Iterator[Repair]:
+        """Yield functions that were left out, where only running it again tells whether they repair."""
+        steps = (spot for spot in self.suspects if spot.steps and not self.is_affine(spot))
+        return self._found((spot, of_functions(spot.steps[0])) for spot in steps)
 
     def pool_repairs(self, *, arguments: bool) -> Iterator[Repair]:
         """Yield the edits that put in another value: in steps and assignments, or in arguments."""
@@ -118,16 +140,37 @@ class Search(Standing):
     def _pool_edits(self, spot: Spot) -> Iterator[Edit]:
         stock = self.stock
         if spot.steps:
-            return pool_edits(spot.steps[0], self.one.pool, stock)
+            return pool_edits(spot.steps[0], self.one.pool, stock, self.knows)
         binding = spot.bindings[0]
-        return binding_edits(binding.name, binding.value, self.one.pool, stock, binding.time)
+        known = self.knows(binding.value)
+        return binding_edits(
+            binding.name,
+            binding.value,
+            self.one.pool,
+            stock,
+            binding.time,
+            [*self.one.factors],
+            is_known=known,
+        )
+
+    def knows(self, value: Tensor) -> bool:
+        """Tell whether a value is an input, or what forward makes, and has no other name."""
+        if any(value.shape == other.shape and torch.equal(value, other) for other in self.misnamed):
+            return False
+        return any(match.is_exact for match in self.one.atlas.matches(value))
+
+    @cached_property
+    def misnamed(self) -> list[Tensor]:
+        """The values of steps that have the name of something else."""
+        steps = self.one.trace.steps
+        return [steps[index].value for index in self.guilty if self.is_misnamed(index)]
 
     def _found(self, candidates: Iterator[tuple[Spot, Iterator[Edit]]]) -> Iterator[Repair]:
         least = float("inf")
         for spot, edits in candidates:
-            soft = self.is_soft(spot)
+            more = SOFT * self.is_soft(spot) + PARTLY * spot.is_one_of_several
             for edit in edits:
-                edit = replace(edit, cost=edit.cost + SOFT) if soft else edit
+                edit = replace(edit, cost=edit.cost + more) if more else edit
                 if edit.cost > least + NEAR or self.skip(spot, edit):
                     continue
                 self.one.clock.check()
@@ -143,3 +186,20 @@ class Search(Standing):
         (value,) = spot.values
         new = edit.make(Call((), {}, value, self.one.pool, self.one.numbers))
         return KNOWN if any(match.is_exact for match in self.one.atlas.matches(new)) else 0.0
+
+
+class Values:
+    """Gives each call the next value; the call's own where there is none."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new run."""
+        self.waiting = iter(self.values)
+
+    def __call__(self, call: Call) -> Tensor:
+        """Return the next value in the shape of the call's own."""
+        value = next(self.waiting, None)
+        return call.result if value is None else value.reshape(call.result.shape)

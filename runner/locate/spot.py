@@ -18,6 +18,8 @@ class Spot:
     place: Place
     steps: tuple[Step, ...] = ()
     bindings: tuple[Binding, ...] = ()
+    is_one_of_several: bool = False
+    """Whether the same expression is run through other chains of calls too."""
 
     @property
     def time(self) -> int:

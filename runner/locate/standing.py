@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from runner.case.spec import Spec
+from runner.locate.needs import can_be
 from runner.locate.place import is_machinery_file
 from runner.locate.replay import Side
 from runner.locate.spot import Spot
@@ -25,6 +27,7 @@ class Standing:
 
     one: Side
     other: Side
+    spec: Spec
     third: list[Side] = field(default_factory=list)
 
     @cached_property
@@ -40,8 +43,10 @@ class Standing:
             chains.setdefault((step.place, step.name), []).append(step)
         seen = set()
         for steps in (*sites.values(), *chains.values()):
+            first = steps[0]
             places = {step.place for step in steps}
-            spot = Spot(steps[0].place if len(places) == 1 else steps[0].place[:1], tuple(steps))
+            partly = len(steps) < len(sites[first.place[:1], first.name])
+            spot = Spot(first.place if len(places) == 1 else first.place[:1], tuple(steps), (), partly)
             if spot.indices not in seen:
                 seen.add(spot.indices)
                 yield spot
@@ -86,7 +91,22 @@ class Standing:
 
     def is_soft(self, spot: Spot) -> bool:
         """Tell whether all that a spot makes is true of something, if perhaps not of what was meant."""
-        return bool(spot.steps) and spot.indices <= self.exact
+        made = spot.indices | {b.source for b in spot.bindings if b.is_entry and b.source is not None}
+        return bool(made) and made <= self.acquitted
+
+    @cached_property
+    def acquitted(self) -> set[int]:
+        """The steps that make what is known, and those that nothing else on the way is made of."""
+        steps = self.one.trace.steps
+        users: dict[int, set[int]] = {}
+        for index in self.guilty:
+            for source in steps[index].sources:
+                users.setdefault(source, set()).add(index)
+        found = {index for index in self.exact if not self.is_misnamed(index)}
+        for index in sorted(steps, reverse=True):
+            if users.get(index, set()) - {index} and users[index] - {index} <= found:
+                found.add(index)
+        return found - {*self.one.trace.returned.values()}
 
     @cached_property
     def true(self) -> set[int]:
@@ -104,14 +124,23 @@ class Standing:
         )
 
     def is_misnamed(self, index: int) -> bool:
-        """Tell whether a step has the name of a gradient that it is not: `grad_h`, `dh` or `d_h`."""
+        """Tell whether a step has the name of a gradient, or of a value of forward's, that it is not."""
         step = self.one.trace.steps[index]
         return any(self._denies(name, step.value) for name in step.named)
 
     def _denies(self, name: str, value: Tensor) -> bool:
+        """Tell whether `grad_h`, `dh` or `d_h` is not the gradient of h, or `h` is no h of forward's."""
         meant = next((name[len(p) :] for p in ("grad_", "d_", "g_", "d") if name.startswith(p)), "")
-        same = [k.value for k in self.one.known if k.kind == "gradient" and k.name == meant]
-        return bool(same) and not any(_close(value, truth) for truth in same)
+        kind = "gradient"
+        if meant not in self._names["gradient"]:
+            meant, kind = name, "value"
+        same = [k.value for k in self.one.known if k.kind == kind and k.name == meant]
+        alike = [one for one in same if one.shape == value.shape]
+        return bool(same if kind == "gradient" else alike) and not any(_close(value, one) for one in same)
+
+    @cached_property
+    def _names(self) -> dict[str, set[str]]:
+        return {kind: {k.name for k in self.one.known if k.kind == kind} for kind in ("gradient", "value")}
 
     @cached_property
     def exact(self) -> set[int]:
@@ -131,6 +160,12 @@ class Standing:
 
     @cached_property
     def suspects(self) -> list[Spot]:
+        """The spots where one change could make every gradient right, in the order of the run."""
+        found = [spot for spot in self.on_the_way if can_be(self.one, spot.steps, spot.bindings)]
+        return found or self.on_the_way
+
+    @cached_property
+    def on_the_way(self) -> list[Spot]:
         """The spots on the way to a wrong gradient, but for those of right steps, in the order of the run."""
         found = []
         for spot in self.spots:

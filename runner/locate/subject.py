@@ -10,6 +10,7 @@ from torch import Tensor
 
 from runner.case.case import Case
 from runner.formula.derivation import Derivation
+from runner.formula.signature import signature
 from runner.judge.manual import copied
 from runner.locate.names import Names, following
 from runner.locate.record import Recorder, Watch
@@ -22,6 +23,14 @@ class Subject:
 
     case: Case
     derivation: Derivation
+
+    @property
+    def asked(self) -> set[str]:
+        """The values that the derivation is given by name; all where its own forward makes it ready."""
+        values = self.case.values
+        if self.derivation.runs_forward:
+            return {*values}
+        return {*signature(self.derivation.function).pick(values, rest=self.case.inputs)}
 
     def run(self, watch: Watch, names: Names | None = None, *, graph: bool = False) -> dict[str, Tensor]:
         """Run it on copies, watched; return its gradients. With `graph`, with recording on."""
@@ -40,7 +49,8 @@ class Subject:
         for name, tensor in trace.gradients.items():
             made = recorder.sources(tensor)
             trace.returned[name] = max(made) if made else None
-            trace.entries[name] = recorder.entries.get(id(tensor), ())
+            trace.entries[name] = recorder.entries.get((id(tensor), name), ())
+            trace.entered[name] = recorder.entered.get(id(tensor), ())
         trace.gradients = {name: frozen(tensor) for name, tensor in trace.gradients.items()}
         return trace
 

@@ -95,6 +95,15 @@ class Binding:
     source: int | None
     is_argument: bool
 
+    @property
+    def is_entry(self) -> bool:
+        """Whether it is no name, but what a function returns under a key."""
+        return self.key[2].startswith("[")
+
+
+Part = Step | Binding
+"""What may be replaced in a run."""
+
 
 @dataclass
 class Trace:
@@ -104,7 +113,8 @@ class Trace:
     bindings: list[Binding] = field(default_factory=list)
     gradients: dict[str, Tensor] = field(default_factory=dict)
     returned: dict[str, int | None] = field(default_factory=dict)  # the step that made each gradient
-    entries: dict[str, Place] = field(default_factory=dict)  # the line that put it into a dict
+    entries: dict[str, Place] = field(default_factory=dict)  # the line that put it under its name
+    entered: dict[str, Place] = field(default_factory=dict)  # the line that put it into a dict first
     reads_numbers: bool = False
     calls: int = 0
 

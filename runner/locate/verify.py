@@ -24,7 +24,7 @@ def still_holds(spec: Spec, derivation: Derivation, search: Search, repair: Repa
         if [step.name for step in side.trace.steps.values()] != names:
             continue  # another number of passes: the steps are not the same ones
         search.one.pool.clear()
-        again = Search(search.one, side)
+        again = Search(search.one, side, spec)
         assert again.stock is not None
         if not side.repaired(repair.spot.steps, repair.spot.bindings, repair.edit.make):
             return False

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.bench.locate import by_hand, outcome, shows
+from tests.bench.locate import outcome
 from tests.locate.by_hand import MISTAKES
+from tests.locate.planted import by_hand, shows
 
 PLANTED = [*by_hand()]
 NAMES = dict.fromkeys(mistake.formula for mistake in MISTAKES)

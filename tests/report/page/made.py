@@ -21,6 +21,15 @@ from runner.sweep.ledger import Ledger
 from tests.registry import specification
 
 SCRIPT = "<script>document.title='run'</script></script><img src=x onerror=alert(1)>"
+LISTING = {
+    "files": {
+        SCRIPT: [
+            {"line": 8, "text": SCRIPT, "what": "= dL/dy", "in_u": 0.5},
+            {"line": 9, "text": "    return y", "what": "?", "mark": "wrong"},
+        ]
+    },
+    "said": SCRIPT,
+}
 CLOCK = Timing("quick", rounds=3, min_time=1e-4)
 
 
@@ -32,6 +41,7 @@ def folder(path: Path, *, changed: bool = True, points: int | None = None) -> Pa
         wrong["judgements"][0] |= {
             "verdict": "wrong",
             "diagnosis": [{"say": "rounding_only", "error": 1.0, "bound": 0.5}],
+            "listing": LISTING,
         }
         failed["judgements"] = [
             {**one, "status": "failed", "verdict": None, "error": SCRIPT} for one in failed["judgements"]
