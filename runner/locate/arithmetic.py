@@ -35,8 +35,8 @@ def of_result(step: Step, numbers: Sequence[str]) -> Iterator[Edit]:
         yield Edit(say("turned"), 1.6, lambda call: call.result.mT)
     for i, words in enumerate(numbers):
         cost = 2.0 if words in ("2", "1/2") else 2.3 + 0.01 * len(words)
-        yield Edit(say("times", factor=words), cost, _times(i, 1))
-        yield Edit(say("times", factor=f"-{words}"), cost + 0.4, _times(i, -1))
+        yield Edit(say("times", factor=words), cost, _times(i, 1), is_number=True)
+        yield Edit(say("times", factor=f"-{words}"), cost + 0.4, _times(i, -1), is_number=True)
     if step.value.numel() > 1:
         yield Edit(say("accumulated"), 2.2, _Accumulated())
 
@@ -97,10 +97,10 @@ def of_binary(step: Step, symbol: str, turned: bool, numbers: Sequence[str]) -> 
         for small in (*SMALL, -number):
             if small != number:
                 what = say("in_place_of", new=said(small), old=said(number))
-                yield Edit(what, 1.2, by(_with_number(symbol, first, small)))
+                yield Edit(what, 1.2, by(_with_number(symbol, first, small)), is_number=True)
         for i, words in enumerate(numbers):
             what = say("in_place_of", new=words, old=said(number))
-            yield Edit(what, 1.6 + 0.01 * len(words), _with_number_of(by, symbol, first, i))
+            yield Edit(what, 1.6 + 0.01 * len(words), _with_number_of(by, symbol, first, i), is_number=True)
 
 
 def of_choice(step: Step) -> Iterator[Edit]:

@@ -35,6 +35,8 @@ class Edit:
     what: Statement
     cost: float
     make: Callable[[Call], Tensor]
+    is_number: bool = False
+    """Whether it is right by a number, which may be so at one size alone."""
 
 
 PRODUCT = torch.matmul.__name__

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -26,6 +27,8 @@ SECONDS = 2.0
 """What one answer may take."""
 OF_REPAIRS = 0.6
 """Of that, what looking for repairs may take."""
+MOST_NAMED = 2
+"""Places that are named, of which one holds the mistake."""
 MOST_OF_LOCAL = 1.6
 """What an edit costs where other values are not asked for."""
 
@@ -113,10 +116,10 @@ def answered(search: Search, repairs: list[Repair]) -> Answer:
         if not repairs and not dues:
             dues.extend(Dues(search).found(soft=True))
         if repairs and not _contradicted(search, repairs, dues):
-            return replace(_of_repairs(repairs, dues), seeds=len({id(side) for side in search.sides}))
+            return replace(_of_repairs(search, repairs, dues), seeds=len({id(side) for side in search.sides}))
         return _of_spots(search, dues)
     except OutOfTimeError:
-        return _of_repairs(repairs, dues) if repairs else Answer(kind="nowhere", reason="time")
+        return _of_repairs(search, repairs, dues) if repairs else Answer(kind="nowhere", reason="time")
 
 
 def _repair(search: Search, repairs: list[Repair]) -> None:
@@ -148,14 +151,16 @@ def near(repairs: Sequence[Repair]) -> list[Repair]:
     return [repair for repair in repairs if repair.edit.cost <= least + NEAR]
 
 
-def _of_repairs(repairs: Sequence[Repair], dues: Sequence[Due]) -> Answer:
+def _of_repairs(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]) -> Answer:
     best = near(repairs)
     if dues:
         best = [r for r in best if r.spot.time <= dues[0].spot.time] or best
     best.sort(key=lambda r: (r.edit.cost, r.spot.time))
     places = distinct(r.spot.place for r in best)
-    if len(places) > 2:
-        return Answer(kind="nowhere", reason="several_repairs", between=(places[0], places[-1]))
+    if len(places) == 1 and search.is_soft(best[0].spot):
+        places = distinct([*places, *_users(search, best[0].spot)])[:MOST_NAMED]
+    if len(places) > MOST_NAMED:
+        return Answer(kind="nowhere", reason="several_repairs", between=tuple(places))
     due = dues[0].value if dues else ""
     text = best[0].spot.steps[0].place[0].text if best[0].spot.steps else best[0].spot.bindings[0].name
     return Answer(kind="repair", places=tuple(places), repair=best[0].what, due=due, text=text)
@@ -168,20 +173,26 @@ def _of_spots(search: Search, dues: Sequence[Due]) -> Answer:
     due = dues[0].value if dues else ""
     if dues:
         found = [spot for spot in found if _is_before(search, spot, dues[0].spot)] or found
-    open_ = distinct(spot.place for spot in found)
-    if len(open_) > 1:
-        found = _likelier(search, found)
-    constant = any(spot.indices & search.constant for spot in found)
     places = distinct(spot.place for spot in found)
-    if len(places) == 1:
-        places = distinct([*places, *_misused(search, found)])
-    most = 2 if search.one.missing is not None else 1
-    if 0 < len(places) <= most and not constant:
-        if dues:
-            places.sort(key=lambda place: place != dues[0].spot.place)
-        return Answer(kind="step", places=tuple(places), due=due)
+    likelier = _likelier(search, found) if len(places) > 1 else found
+    if not any(spot.indices & search.constant for spot in likelier):  # a buffer says nothing of what fills it
+        found, places = likelier, distinct(spot.place for spot in likelier)
+        if len(places) == 1:
+            places = distinct([*places, *_misused(search, found)])
+        if dues and len(places) == MOST_NAMED + 1 and search.one.missing is not None:
+            places = places[:MOST_NAMED]  # the last is where it comes to light
+        if 0 < len(places) <= (MOST_NAMED if search.one.missing is not None else 1):
+            if dues:
+                places.sort(key=lambda place: place != dues[0].spot.place)
+            return Answer(kind="step", places=tuple(places), due=due)
     reason = "between" if dues else "several"
-    return Answer(kind="nowhere", reason=reason, between=(open_[0], open_[-1]) if open_ else (), due=due)
+    return Answer(kind="nowhere", reason=reason, between=tuple(places), due=due)
+
+
+def _users(search: Search, spot: Spot) -> list[Place]:
+    """Return the first line that uses a known value: it may be there that something is missing."""
+    later = (s for s in search.suspects if s.time > spot.time or (s.bindings and s.time >= spot.time))
+    return [s.place for s in later if not search.is_soft(s) and not s.is_argument][:1]
 
 
 def _is_before(search: Search, spot: Spot, first: Spot) -> bool:
@@ -223,7 +234,7 @@ def of_returned(search: Search) -> Answer | None:
             return None
         places += found
     chosen = distinct(iter(places))
-    if not chosen or len(chosen) > 2:
+    if not chosen or len(chosen) > MOST_NAMED:
         return None
     return Answer(kind="step", places=tuple(chosen), due=", ".join(f"dL/d{name}" for name in search.wrong))
 
@@ -233,14 +244,16 @@ def _returned(search: Search, name: str) -> list[Place]:
     trace, truth = search.one.trace, search.one.truth[name]
     made, gradient = trace.returned.get(name), trace.gradients[name]
     another_shape = gradient.shape != truth.shape
-    entry = (trace.entered if _lacks_a_sum(gradient, truth) else trace.entries).get(name, ())
+    entry = trace.entries.get(name, ())
+    if lacks := _lacks_a_sum(gradient, truth):  # its last name may be what a caller calls it
+        entry = trace.entered.get(name, [entry])[-2:][0]
     if made is None or made in search.right or (another_shape and made in search.exact):
         same = [b.place for b in trace.bindings if not b.is_argument and _equal(b.value, gradient)]
-        return [place for place in (entry, *same) if place]
+        return [place for place in (entry, *([] if lacks and entry else same)) if place]
     if another_shape:
         step = trace.steps[made]
         floating = [operand for operand in step.operands if operand.is_floating_point()]
-        if all(map(search.knows, floating)) or _lacks_a_sum(gradient, truth):
+        if all(map(search.knows, floating)) or lacks:
             names = [b.place for b in trace.bindings if not b.is_argument and _is_operand(b.value, step)]
             same = [b.place for b in trace.bindings if not b.is_argument and _equal(b.value, gradient)]
             return [*same[:1], step.place, *names]
@@ -248,12 +261,14 @@ def _returned(search: Search, name: str) -> list[Place]:
 
 
 def _lacks_a_sum(gradient: Tensor, truth: Tensor) -> bool:
-    """Tell whether a gradient is right once it is summed to the size of the truth."""
-    try:
-        summed = gradient.sum_to_size(truth.shape)
-    except RuntimeError:
+    """Tell whether a gradient is right once it is summed over some of its axes."""
+    if gradient.numel() <= truth.numel():
         return False
-    return torch.allclose(summed, truth, rtol=1e-9, atol=1e-12)
+    axes = range(gradient.ndim)
+    sums = (gradient.sum(over) for n in axes for over in combinations(axes, n + 1))
+    flat = truth.reshape(-1)
+    alike = (one.reshape(-1) for one in sums if one.numel() == flat.numel())
+    return any(torch.allclose(one, flat, rtol=1e-9, atol=1e-12) for one in alike)
 
 
 def _is_operand(value: Tensor, step: Step) -> bool:

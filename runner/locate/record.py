@@ -49,7 +49,7 @@ class Recorder(Watch):
         self.entries: dict[
             tuple[int, Any], Place
         ] = {}  # the line that put a tensor under a key of a dict first
-        self.entered: dict[int, Place] = {}  # the line that put it into any
+        self.entered: dict[int, list[Place]] = {}  # the lines that put it under one key after another
         self.numbers: list[tuple[float, Line]] = []  # what helpers returned that is no tensor
 
     def see(self, index: int, func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
@@ -84,7 +84,7 @@ class Recorder(Watch):
         """Note the line that puts a tensor under a key of a dict."""
         self.alive.append(tensor)
         self.entries[id(tensor), key] = place
-        self.entered.setdefault(id(tensor), place)
+        self.entered.setdefault(id(tensor), []).append(place)
 
     def sources(self, tensor: Tensor) -> set[int]:
         """Return the steps that a tensor's numbers come from."""

@@ -10,6 +10,7 @@ from runner.diagnose import say
 from runner.locate.edit import Call, Edit
 from runner.locate.trace import Step
 
+ENDS = ("start", "stop")
 REDUCTIONS = ("sum", "mean", "amax", "amin")
 
 
@@ -71,20 +72,22 @@ def of_slice(step: Step) -> Iterator[Edit]:
     index = step.args[1]
     parts = index if isinstance(index, tuple) else (index,)
     for i, part in enumerate(parts):
-        for new in _moved(part):
-            changed = (*parts[:i], new, *parts[i + 1 :])
-            figures = {"new": _slice_text(new), "old": _slice_text(part)}
-            yield Edit(say("in_place_of", **figures), 1.3, _taken(changed))
+        for end, by in ((end, by) for end in ENDS for by in (-1, 1)):
+            if (new := _moved(part, end, by)) is not None:
+                figures = {"new": _slice_text(new), "old": _slice_text(part)}
+                yield Edit(say("in_place_of", **figures), 1.3, _taken(i, end, by))
 
 
-def _moved(part: Any) -> Iterator[Any]:
+def _moved(part: Any, end: str, by: int) -> Any:
+    """Return an index, or one end of a slice, moved; None where there is none."""
     if type(part) is int:
-        yield from (part - 1, part + 1)
-    elif isinstance(part, slice) and (part.step is None or part.step == 1):
-        if part.start is not None:
-            yield from (slice(part.start + by, part.stop) for by in (-1, 1) if part.start + by >= 0)
-        if part.stop is not None:
-            yield from (slice(part.start, part.stop + by) for by in (-1, 1))
+        return part + by if end == "start" else None
+    if not isinstance(part, slice) or part.step not in (None, 1):
+        return None
+    bounds = {"start": part.start, "stop": part.stop}
+    if type(bounds[end]) is not int or (end == "start" and bounds[end] + by < 0):
+        return None
+    return slice(*{**bounds, end: bounds[end] + by}.values())
 
 
 def _slice_text(part: Any) -> str:
@@ -93,5 +96,11 @@ def _slice_text(part: Any) -> str:
     return f"[{part}]"
 
 
-def _taken(index: tuple[Any, ...]) -> Callable[[Call], Tensor]:
-    return lambda call: call.args[0][index]
+def _taken(place: int, end: str, by: int) -> Callable[[Call], Tensor]:
+    def make(call: Call) -> Tensor:
+        index = call.args[1]
+        parts = index if isinstance(index, tuple) else (index,)
+        found: Tensor = call.args[0][(*parts[:place], _moved(parts[place], end, by), *parts[place + 1 :])]
+        return found
+
+    return make

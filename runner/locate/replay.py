@@ -36,6 +36,10 @@ class OutOfTimeError(Exception):
     """The time that the locator may take has passed."""
 
 
+class OtherStepsError(Exception):
+    """Other steps were run than before: what was put in changed what the code does."""
+
+
 @dataclass
 class Clock:
     """What time is left, of the processor's: others on the machine do not count."""
@@ -71,6 +75,7 @@ class Replaying(Watch):
     ) -> None:
         super().__init__()
         self.trace, self.changes, self.pool, self.numbers = trace, changes, pool, numbers
+        self.failed = False
 
     def see(self, index: int, func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
         """Make the call; where a change is asked for, return what that gives in place of its result."""
@@ -79,12 +84,20 @@ class Replaying(Watch):
         if self.trace.steps[index].writes:
             before = (args[0].clone(), *args[1:])
             result = func(*args, **kwargs)
-            args[0].copy_(make(Call(before, kwargs, args[0].clone(), self.pool, self.numbers)))
+            args[0].copy_(self._made(make, Call(before, kwargs, args[0].clone(), self.pool, self.numbers)))
             return result
         result = func(*args, **kwargs)
         first = result if isinstance(result, Tensor) else result[0]
-        new = make(Call(tuple(args), kwargs, first, self.pool, self.numbers))
+        new = self._made(make, Call(tuple(args), kwargs, first, self.pool, self.numbers))
         return new if isinstance(result, Tensor) else type(result)([new, *result[1:]])
+
+    def _made(self, make: Make, call: Call) -> Tensor:
+        """Make the other value; that it cannot be made is noted, for the code may catch what is raised."""
+        try:
+            return make(call)
+        except BaseException:
+            self.failed = True
+            raise
 
 
 @dataclass
@@ -159,7 +172,11 @@ class Side:
 
         names = Names(None, {binding.key: renamed for binding in bindings}) if bindings else None
         changes = {step.index: make for step in steps}
-        return self.subject.run(Replaying(self.trace, changes, self.pool, self.numbers), names)
+        watch = Replaying(self.trace, changes, self.pool, self.numbers)
+        gradients = self.subject.run(watch, names)
+        if watch.failed or watch.calls != self.trace.calls:
+            raise OtherStepsError
+        return gradients
 
     def repaired(self, steps: Sequence[Step], bindings: Sequence[Binding], make: Make) -> bool:
         """Tell whether every gradient is right with other values; what raises is not."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from runner.locate.arithmetic import of_functions, of_result
 from runner.locate.edit import Call, Edit
 from runner.locate.edits import local_edits
-from runner.locate.needs import needed_values
+from runner.locate.needs import need, needed_values
 from runner.locate.spot import Repair, Spot
 from runner.locate.standing import Standing
 from runner.locate.stock import Stock, binding_edits, pool_edits
@@ -74,6 +74,17 @@ class Search(Standing):
                 add(known[0].name, [one.value for one in known], -1, 0.6, is_foreign=True)
         return Stock(names, made, extra, foreign)
 
+    def is_soft(self, spot: Spot) -> bool:
+        """Tell whether what a spot makes is known, in the first pass of a loop that would have to change."""
+        if super().is_soft(spot) or len(spot.steps) < 2:
+            return super().is_soft(spot)
+        found = need(self.one, spot.steps, ())
+        changes = found.changes if found else ()
+        changed = [
+            s.index for s, by in zip(spot.steps, changes, strict=False) if bool((by.abs() > 1e-9).any())
+        ]
+        return bool(changed) and changed[0] in self.acquitted
+
     def needed(self, spot: Spot) -> list[Tensor] | None:
         """Return what a spot would have to be, one value after another, where that is one thing alone."""
         if spot not in self.needs:
@@ -112,7 +123,10 @@ class Search(Standing):
         return bool(left.norm() <= FITS * missing.norm())
 
     def holds(self, spot: Spot, edit: Edit) -> bool:
-        """Tell whether an edit makes every gradient right at all sides."""
+        """Tell whether an edit makes every gradient right at all sides; a number needs sizes that differ."""
+        sizes = [side.shape for side in self.sides]
+        if edit.is_number and all(shape == sizes[0] for shape in sizes):
+            return False
         return all(side.repaired(spot.steps, spot.bindings, edit.make) for side in self.sides)
 
     def local_repairs(self) -> Iterator[Repair]:

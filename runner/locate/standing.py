@@ -44,7 +44,7 @@ class Standing:
         seen = set()
         for steps in (*sites.values(), *chains.values()):
             first = steps[0]
-            places = {step.place for step in steps}
+            places = {tuple((line.file, line.line) for line in step.place) for step in steps}
             partly = len(steps) < len(sites[first.place[:1], first.name])
             spot = Spot(first.place if len(places) == 1 else first.place[:1], tuple(steps), (), partly)
             if spot.indices not in seen:

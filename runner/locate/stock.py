@@ -111,7 +111,7 @@ def binding_edits(
     for function, apply in FUNCTIONS.items():
         yield Edit(say("in_place_of", new=f"{function}({name})", old=name), 2.3, _of_result(apply))
     for i, words in enumerate(numbers):
-        yield Edit(say("times", factor=words), 2.3 + 0.01 * len(words), _times(i))
+        yield Edit(say("times", factor=words), 2.3 + 0.01 * len(words), _times(i), is_number=True)
     for k in stock.instead(time, is_known):
         if pool[k].shape == value.shape and not torch.equal(pool[k], value):
             what = say("in_place_of", new=stock.names[k], old=name)

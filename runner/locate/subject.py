@@ -50,7 +50,7 @@ class Subject:
             made = recorder.sources(tensor)
             trace.returned[name] = max(made) if made else None
             trace.entries[name] = recorder.entries.get((id(tensor), name), ())
-            trace.entered[name] = recorder.entered.get(id(tensor), ())
+            trace.entered[name] = recorder.entered.get(id(tensor), [])
         trace.gradients = {name: frozen(tensor) for name, tensor in trace.gradients.items()}
         return trace
 

@@ -114,7 +114,7 @@ class Trace:
     gradients: dict[str, Tensor] = field(default_factory=dict)
     returned: dict[str, int | None] = field(default_factory=dict)  # the step that made each gradient
     entries: dict[str, Place] = field(default_factory=dict)  # the line that put it under its name
-    entered: dict[str, Place] = field(default_factory=dict)  # the line that put it into a dict first
+    entered: dict[str, list[Place]] = field(default_factory=dict)  # the lines that put it under any
     reads_numbers: bool = False
     calls: int = 0
 

@@ -22,9 +22,12 @@ WHY = {
 def statement(answer: Answer) -> Statement:
     """Return what an answer says, as data."""
     if answer.kind == "nowhere":
-        first, last = answer.between if len(answer.between) == 2 else ((), ())
-        apart = bool(first and last and str(first[0]) != str(last[0]))
-        between = say("between", first=str(first[0]), last=str(last[0])) if apart else None
+        lines = sorted(
+            (place[0] for place in answer.between if place), key=lambda line: (line.file, line.line)
+        )
+        first, last = (lines[0], lines[-1]) if lines else (None, None)
+        apart = str(first) != str(last)
+        between = say("between", first=str(first), last=str(last)) if apart else None
         return say("not_located", why=WHY[answer.reason], between=between)
     place, *others = answer.places
     other = say("or_at", place=spelled(others[0])) if others else None
