@@ -91,15 +91,16 @@ def of_binary(step: Step, symbol: str, turned: bool, numbers: Sequence[str]) -> 
             by(take),
         )
     a, b = (step.args[1], step.args[0]) if turned else step.args[:2]
-    for number, first in ((a, True), (b, False)):
+    for number, first, old in ((a, True, left), (b, False, right)):
         if type(number) not in (int, float):
             continue
+        old = said(number) if old.startswith("its ") else old
         for small in (*SMALL, -number):
             if small != number:
-                what = say("in_place_of", new=said(small), old=said(number))
+                what = say("in_place_of", new=said(small), old=old)
                 yield Edit(what, 1.2, by(_with_number(symbol, first, small)), is_number=True)
         for i, words in enumerate(numbers):
-            what = say("in_place_of", new=words, old=said(number))
+            what = say("in_place_of", new=words, old=old)
             yield Edit(what, 1.6 + 0.01 * len(words), _with_number_of(by, symbol, first, i), is_number=True)
 
 

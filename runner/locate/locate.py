@@ -207,6 +207,7 @@ def _misused(search: Search, spots: Sequence[Spot]) -> list[Place]:
     first = spots[0]
     sources = {source for step in first.steps for source in step.sources}
     soft = [s for s in search.spots if s.steps and s.indices <= search.acquitted & sources and s.place]
+    soft = [s for s in soft if not any(map(search.is_named_right, s.indices))]
     lines = distinct(s.place for s in soft if need(search.one, s.steps, ()) is not None)
     return lines if len(lines) == 1 else []
 

@@ -21,6 +21,10 @@ CONSTANTS = frozenset({
 })  # fmt: skip
 
 
+PREFIXES = ("grad_", "d_", "g_", "d")
+"""Of the name of a gradient, before that of what it is the gradient of."""
+
+
 @dataclass
 class Standing:
     """Two runs of one derivation, or more, and what each step of the first is known to be."""
@@ -128,9 +132,18 @@ class Standing:
         step = self.one.trace.steps[index]
         return any(self._denies(name, step.value) for name in step.named)
 
+    def is_named_right(self, index: int) -> bool:
+        """Tell whether a step has the name of the gradient that it is."""
+        step = self.one.trace.steps[index]
+        meant = {name.removeprefix(p) for name in step.named for p in PREFIXES if name.startswith(p)}
+        return any(
+            known.kind == "gradient" and known.name in meant and _close(step.value, known.value)
+            for known in self.one.known
+        )
+
     def _denies(self, name: str, value: Tensor) -> bool:
         """Tell whether `grad_h`, `dh` or `d_h` is not the gradient of h, or `h` is no h of forward's."""
-        meant = next((name[len(p) :] for p in ("grad_", "d_", "g_", "d") if name.startswith(p)), "")
+        meant = next((name[len(p) :] for p in PREFIXES if name.startswith(p)), "")
         kind = "gradient"
         if meant not in self._names["gradient"]:
             meant, kind = name, "value"
