@@ -1,7 +1,7 @@
 """How each step and each name moves the result: one run with recording on, and a few passes back."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -113,38 +113,49 @@ def influence(
     None where PyTorch cannot, or where it is too much.
     """
     probing = _Probing(trace)
-    at_names: dict[Key, Tensor] = {}
-
-    def probe(key: Key) -> Callable[[Tensor], Tensor]:
-        def add(value: Tensor) -> Tensor:
-            with torch.enable_grad():
-                at_names[key] = torch.zeros(value.shape, dtype=value.dtype, requires_grad=True)
-                return value + at_names[key]
-
-        return add
-
+    # where storage is written to, a name is no value of its own
     bindings = [b for b in trace.bindings if b.value.is_floating_point() and not probing.writes]
-    names = Names(None, {binding.key: probe(binding.key) for binding in bindings})
+    adding = {binding.key: _AtName() for binding in bindings}
     try:
-        found = subject.run(probing, names, graph=True)
+        mixtures = mixed(subject.run(probing, Names(None, adding), graph=True))
         if probing.calls != trace.calls:
             return None
-        mixtures = mixed(found)
-        if not mixtures.requires_grad:
-            return Influence({}, {})
-        zeros = [*probing.zeros.items()]
-        sizes = {binding.key: binding.value.shape for binding in bindings}
-        named = [(key, zero) for key, zero in at_names.items() if zero.shape == sizes[key]]
-        leaves = [zero for _, zero in (*zeros, *named)]
-        if len(mixtures) * sum(leaf.numel() for leaf in leaves) > MOST_NUMBERS:
-            return None
-        rows = torch.eye(len(mixtures), dtype=torch.float64)
-        parts = torch.autograd.grad(mixtures, leaves, rows, is_grads_batched=True, allow_unused=True)
+        named = {b.key: zero for b in bindings if (zero := adding[b.key].zero_like(b.value)) is not None}
+        matrices = _differentiated(mixtures, [*probing.zeros.values(), *named.values()])
     except Exception:  # an operation without a derivative, or one that writes where autograd keeps
         return None
-    matrices = [None if part is None else part.reshape(len(rows), -1).double() for part in parts]
-    split = len(zeros)
+    if matrices is None:
+        return None
+    found = [*zip([*probing.zeros, *named], matrices, strict=True)]
+    split = len(probing.zeros)
     return Influence(
-        {index: m for (index, _), m in zip(zeros, matrices[:split], strict=True) if m is not None},
-        {key: m for (key, _), m in zip(named, matrices[split:], strict=True) if m is not None},
+        {index: m for index, m in found[:split] if isinstance(index, int) and m is not None},
+        {key: m for key, m in found[split:] if isinstance(key, tuple) and m is not None},
     )
+
+
+class _AtName:
+    """Adds a zero to what a name gets."""
+
+    def __init__(self) -> None:
+        self.zero: Tensor | None = None
+
+    def __call__(self, value: Tensor) -> Tensor:
+        with torch.enable_grad():
+            self.zero = torch.zeros(value.shape, dtype=value.dtype, requires_grad=True)
+            return value + self.zero
+
+    def zero_like(self, value: Tensor) -> Tensor | None:
+        """Return the zero that was added, if it was to a value of that shape."""
+        return self.zero if self.zero is not None and self.zero.shape == value.shape else None
+
+
+def _differentiated(mixtures: Tensor, leaves: Sequence[Tensor]) -> Sequence[Tensor | None] | None:
+    """Return a matrix for each leaf, of all rows in one pass back; None where that is too much."""
+    if not mixtures.requires_grad:
+        return [None for _ in leaves]
+    if len(mixtures) * sum(leaf.numel() for leaf in leaves) > MOST_NUMBERS:
+        return None
+    rows = torch.eye(len(mixtures), dtype=torch.float64)
+    parts = torch.autograd.grad(mixtures, leaves, rows, is_grads_batched=True, allow_unused=True)
+    return [None if part is None else part.reshape(len(rows), -1).double() for part in parts]

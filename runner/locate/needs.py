@@ -52,6 +52,8 @@ def _solved(matrix: Tensor, missing: Tensor, of_right: Tensor) -> tuple[Tensor, 
 
     Numbers that move a right gradient are right themselves, and stay.
     """
+    if not matrix.numel():
+        return None
     free = (matrix[of_right].abs().sum(0) <= 1e-12 * matrix.abs().max()) & (matrix.abs().sum(0) > 0)
     solve, lacks = matrix[~of_right][:, free], missing[~of_right]
     if not solve.numel():
