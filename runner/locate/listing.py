@@ -11,7 +11,7 @@ from runner.errors import short
 from runner.formula.derivation import Derivation
 from runner.locate.answer import Answer
 from runner.locate.case import small_case
-from runner.locate.losses import losses
+from runner.locate.losses import errors_in_u
 from runner.locate.place import Line, is_machinery_file
 from runner.locate.replay import Clock, Side
 from runner.locate.trace import Step
@@ -93,14 +93,11 @@ def _note(side: Side, step: Step) -> str:
 
 
 def _errors(spec: Spec, derivation: Derivation) -> dict[tuple[str, int], float]:
-    found: dict[tuple[str, int], float] = {}
-    case = case_of(spec)
-    for wrt in case.differentiable:
-        if (lost := losses(case, derivation, wrt)) is not None:
-            for line, error in lost.in_u.items():
-                where = (line.file, line.line)
-                found[where] = max(found.get(where, 0.0), error)
-    return found
+    try:
+        found = errors_in_u(case_of(spec), derivation)
+    except Exception:  # an operation that PyTorch has not in float64
+        return {}
+    return {(line.file, line.line): error for line, error in found.items()}
 
 
 def _marks(found: Answer | None) -> dict[tuple[str, int], str]:

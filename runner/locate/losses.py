@@ -35,7 +35,6 @@ class Losses:
 
     shares: Mapping[Line, float]
     steps: Mapping[Line, Step]
-    in_u: Mapping[Line, float]
     total: float
 
     @property
@@ -123,7 +122,6 @@ def _run(case: Case, derivation: Derivation, watch: Watch, *, graph: bool = Fals
 def _by_line(steps: Mapping[int, Step], pulls: Mapping[int, Tensor], size: float) -> Losses:
     shares: dict[Line, float] = {}
     most: dict[Line, tuple[float, Step]] = {}
-    in_u: dict[Line, float] = {}
     for index, pull in pulls.items():
         step = steps[index]
         own = own_error(step)
@@ -133,11 +131,20 @@ def _by_line(steps: Mapping[int, Step], pulls: Mapping[int, Tensor], size: float
         share = float((pull * own).sum()) / size
         shares[line] = shares.get(line, 0.0) + share
         most[line] = max(most.get(line, (share, step)), (share, step), key=lambda entry: entry[0])
-        unit = torch.finfo(step.value.dtype).eps / 2
+    return Losses(shares, {line: step for line, (_, step) in most.items()}, sum(shares.values()))
+
+
+def errors_in_u(case: Case, derivation: Derivation) -> dict[Line, float]:
+    """Return the largest error that a step of each line makes itself, in units of its dtype's roundoff."""
+    recorder = Recorder()
+    _run(case, derivation, recorder)
+    found: dict[Line, float] = {}
+    for step in recorder.trace.steps.values():
         largest = float(step.value.double().abs().max()) if step.value.numel() else 0.0
-        if largest:
-            in_u[line] = max(in_u.get(line, 0.0), float(own.abs().max()) / largest / unit)
-    return Losses(shares, {line: step for line, (_, step) in most.items()}, in_u, sum(shares.values()))
+        if step.place and largest and (own := own_error(step)) is not None:
+            line, unit = _whole(step.place[0]), torch.finfo(step.value.dtype).eps / 2
+            found[line] = max(found.get(line, 0.0), float(own.abs().max()) / largest / unit)
+    return found
 
 
 def own_error(step: Step) -> Tensor | None:

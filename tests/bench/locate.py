@@ -9,12 +9,14 @@ import argparse
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from runner.experiment import run
 from runner.locate import locate
 from runner.locate.answer import Answer
+from runner.locate.listing import listing
 from runner.locate.place import Place
 from runner.locate.search import Search
 from runner.locate.spot import Repair
@@ -115,6 +117,22 @@ def table(outcomes: list[Outcome]) -> Iterator[str]:
     yield row("by hand", [o for o in outcomes if o.planted.is_by_hand])
 
 
+def listed() -> str:
+    """Say what a listing of a small formula takes, beside its run with the usual checks."""
+    (target, *_) = targets(["layer_norm"])
+    spec = replace(target.spec, derivations=(target.derivation.name,))
+    seconds = []
+    for do in (lambda: run(spec), lambda: listing(spec, target.derivation, None)):
+        took = []
+        for _ in range(5):
+            began = time.perf_counter()
+            do()
+            took.append(time.perf_counter() - began)
+        seconds.append(min(took))
+    name = f"{target.formula.name} {target.derivation.name}"
+    return f"a listing of {name} takes {seconds[1]:.3f} s, its run {seconds[0]:.3f} s"
+
+
 def planted(options: argparse.Namespace) -> Iterator[Planted]:
     """Yield the mistakes that are asked for."""
     for target in () if options.by_hand else targets(options.formula):
@@ -146,6 +164,7 @@ def main() -> None:
         if options.verbose:
             print(outcomes[-1], "out" if i % 2 else "", flush=True)
     print("\n".join(table(outcomes)))
+    print(listed())
 
 
 if __name__ == "__main__":
