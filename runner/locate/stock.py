@@ -60,7 +60,7 @@ def _changed_operand(
     arg = step.called[0][place]
     for k in known:
         if _fits(pool[k].shape, arg.shape):
-            for symbol in "*/+-":
+            for symbol in "*/-":
                 what = say("in_place_of", new=f"({old} {symbol} {stock.names[k]})", old=old)
                 yield Edit(what, 2.9 + stock.extra[k], _combined(step, place, symbol, k, turned=False))
             what = say("in_place_of", new=f"({stock.names[k]} - {old})", old=old)

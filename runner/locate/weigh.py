@@ -100,5 +100,13 @@ def _likelier(search: Search, spots: list[Spot]) -> list[Spot]:
     for chosen in ({"alone"}, {"alone", "unknown"}):
         found = [spot for spot, finding in zip(spots, findings, strict=True) if finding in chosen]
         if found:
-            return found
+            return [spot for spot in spots if spot in found or _decides(search, spot, found)]
     return spots
+
+
+def _decides(search: Search, spot: Spot, chosen: Sequence[Spot]) -> bool:
+    """Tell whether a spot makes masks or whole numbers, of which nothing is known but by what uses them."""
+    if not spot.steps or any(value.is_floating_point() for value in spot.values):
+        return False
+    sources = {source for one in chosen for step in one.steps for source in step.sources}
+    return bool(spot.indices & search.one.trace.ancestors(sources))
