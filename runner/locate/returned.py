@@ -56,8 +56,8 @@ def _lacks_a_sum(gradient: Tensor, truth: Tensor) -> bool:
         return False
     axes = range(gradient.ndim)
     sums = (gradient.sum(over) for n in axes for over in combinations(axes, n + 1))
-    flat = truth.reshape(-1)
-    alike = (one.reshape(-1) for one in sums if one.numel() == flat.numel())
+    flat = truth.reshape(-1).double()
+    alike = (one.reshape(-1).double() for one in sums if one.numel() == flat.numel())
     return any(torch.allclose(one, flat, rtol=1e-9, atol=1e-12) for one in alike)
 
 

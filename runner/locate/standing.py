@@ -209,7 +209,7 @@ class Standing:
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-9, atol=1e-12)
+    return one.shape == other.shape and torch.allclose(one.double(), other.double(), rtol=1e-9, atol=1e-12)
 
 
 def _hands_on(step: Step) -> bool:

@@ -59,6 +59,7 @@ FULL: dict[str, tuple[Any, Any]] = {
     "diagnosis": ((MISMATCH,), [MISMATCH.as_data()]),
     "wrong_line": ("cube.py:31", "cube.py:31"),
     "digits_lost_at": ("cube.py:31", "cube.py:31"),
+    "listing": ({"files": {"cube.py": [{"line": 31}]}}, {"files": {"cube.py": [{"line": 31}]}}),
     "times": (
         Times(**TIMES, noisy=False, compile_ms=None, manual_blocks_ms=(1.0, 1.5)),
         {**TIMES, "manual_blocks_ms": [1.0, 1.5]},
