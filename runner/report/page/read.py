@@ -46,6 +46,7 @@ class Report:
     typed: Typed
     rows: list[Cells] = field(default_factory=list)
     checks: dict[tuple[str, str], dict[str, Check]] = field(default_factory=dict)
+    listings: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # by formula and derivation
     is_cut: bool = False
 
     @property
@@ -73,6 +74,8 @@ class Report:
     def add(self, record: Mapping[str, Any], rows: Sequence[Cells]) -> None:
         """Keep the rows of one point, which the summary has counted."""
         for row, judgement in zip(rows, record["judgements"], strict=True):
+            if found := judgement.get("listing"):
+                self.listings[f"{row['formula']} {row['derivation']}"] = found
             self._count_checks((row["formula"], row["derivation"]), judgement.get("checked", ()))
         if self.summary.rows > MOST_ROWS and not self.is_cut:
             self.is_cut, self.rows = True, [*filter(_is_not_right, self.rows)]

@@ -47,7 +47,7 @@ def html(report: Report) -> str:
     return rendered(
         "page.html",
         _table(report),
-        {"map": by_device(summary.groups, verdicts)},
+        {"map": by_device(summary.groups, verdicts), "listings": report.listings},
         title=report.folder.name or "report",
         report=report,
         counts=summary.counts.ordered()[::-1],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.page.made import compared, folder, written
+from tests.report.page.made import SCRIPT, compared, folder, written
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -146,6 +146,15 @@ def test_a_row_opens_with_every_figure_and_its_command(page: Any) -> None:
     assert "python -m runner experiment=mse dtype=float32" in box.inner_text()
     page.keyboard.press("Escape")
     assert box.is_hidden()
+
+
+def test_a_wrong_row_opens_with_the_listing_of_its_derivation(page: Any) -> None:
+    page.locator("select[name=verdict]").select_option("wrong")
+    page.locator("#table tbody tr").first.click()
+    lines = page.locator("#detail .listing tr")
+    assert lines.first.locator("td").all_inner_texts() == ["", "8", "= dL/dy", "0.5 u", SCRIPT]
+    assert lines.last.locator("td").all_inner_texts() == ["\u2717", "9", "?", "", "    return y"]
+    assert lines.last.get_attribute("class") == "is-wrong"
 
 
 def test_columns_are_chosen(page: Any) -> None:

@@ -140,6 +140,20 @@ const table = async () => {
       both.append(row("td", [name.replaceAll("_", " "), ...sides.map(side => shown(`${side}_${name}`, number))]));
     return both;
   };
+  const MARKS = {wrong: "\u2717", "may be": "?"}, TRACED = ["wrong", "inaccurate"];
+  const listings = view.listings || {};
+  const source_of = ({files}) => Object.entries(files).map(([file, lines]) => {
+    const code = made("table", undefined, {class: "listing"});
+    code.append(made("caption", file));
+    for (const {line, text = "", what = "", in_u, mark} of lines) {
+      const row = made("tr", undefined, mark ? {class: mark === "wrong" ? "is-wrong" : "may-be"} : {});
+      const sign = made("td", MARKS[mark] || "", mark ? {title: mark} : {});
+      const error = in_u === undefined ? "" : `${Number(Number(in_u).toPrecision(2))} u`;
+      row.append(sign, made("td", line), made("td", what), made("td", error), made("td", text));
+      code.append(row);
+    }
+    return code;
+  });
   const detail = number => {
     const box = at("detail");
     const heading = title.filter(name => columns.has(name)).map(name => shown(name, number)).filter(Boolean).join(" ");
@@ -148,6 +162,10 @@ const table = async () => {
     if (why) parts.push(made("p", why, {class: "said"}));
     if (columns.has("command")) parts.push(made("pre", shown("command", number), {class: "command", tabindex: "0"}));
     if (sides.length) parts.push(beside(number));
+    else if (columns.has("verdict") && TRACED.includes(shown("verdict", number))) {
+      const who = ["formula", "derivation"].map(name => shown(name, number)).join(" ");
+      if (Object.hasOwn(listings, who)) parts.push(...source_of(listings[who]));
+    }
     parts.push(listed(names.filter(name => !sides.some(side => name.startsWith(`${side}_`))), number));
     const close = made("button", "Close", {type: "button"});
     close.onclick = () => box.close();
