@@ -24,9 +24,9 @@ each state sharing what it has among the states before it, in proportion to exp 
 The reduction: G_n is g_n for none, g for sum, and for mean g / (N max(1, length of the label)).
 
 Delicate: products of T probabilities underflow, so all is in logarithms, and what no path reaches is -inf,
-whose log-sum is no NaN. alpha grows with T, and with it the rounding of exp(alpha + beta + L): gamma is
-divided by its own sum, which is 1. A letter that repeats needs its blank. torch.nn.functional.ctc_loss
-takes logp and gives p - gamma for it, which is right only behind a log_softmax; here that is inside.
+whose log-sum is no NaN. alpha grows with T, and with it the rounding of exp(alpha + beta + L): at each step
+gamma is divided by its own sum, which is 1. A letter that repeats needs its blank. PyTorch's ctc_loss takes
+logp and gives p - gamma for it, which is right only behind a log_softmax; here that is inside.
 
 Edges: a label that does not fit has no path: L is inf and its gradient NaN; with `zero_infinity` both are 0.
 """
@@ -120,7 +120,7 @@ def reverse_sweep(
     for t in reversed(range(len(z))):
         if t + 1 < len(z):
             two, one, stay = (gamma[t + 1, ..., None] * shares(before(alpha[t], ways))).unbind(dim=2)
-            gamma[t] = stay + pad(one, (0, 1))[:, 1:] + pad(two, (0, 2))[:, 2:]
+            gamma[t] = normed(stay + pad(one, (0, 1))[:, 1:] + pad(two, (0, 2))[:, 2:])
         last = shares(torch.where(ends, alpha[t], -torch.inf))
         gamma[t] = torch.where((input_lengths - 1 == t)[:, None], last, gamma[t])
     return {
@@ -153,6 +153,12 @@ def log_sum(x: Tensor) -> Tensor:
 def shares(x: Tensor) -> Tensor:
     """Return the softmax along the last dimension; of nothing but -inf it is 0."""
     return torch.where(x.amax(dim=-1, keepdim=True) == -torch.inf, 0, torch.softmax(x, dim=-1))
+
+
+def normed(gamma: Tensor) -> Tensor:
+    """Return what sums to 1 along the last dimension, or is 0."""
+    total = gamma.sum(dim=-1, keepdim=True)
+    return gamma / torch.where(total == 0, 1, total)
 
 
 def end_states(states: Tensor, label_lengths: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from runner import compare
 from runner.case.case import Case
 from runner.formula.derivation import Derivation
 from runner.formula.kind import Kind
-from runner.judge import manual
+from runner.judge import manual, reference
 from runner.judge.rounding import DRAWS, Nudge, is_steady
 
 LARGER = 2
@@ -19,8 +19,9 @@ LARGER = 2
 
 
 def widened(bound: float, error: float, case: Case, derivation: Derivation, wrt: str) -> float:
-    """Return the correctness bound, or what the derivation's own rounding explains where that is more.
+    """Return the correctness bound, or what rounding explains where that is more.
 
+    That is the derivation's own, or the truth's, which in float64 has no more digits than a derivation.
     An error of more than the fourth root of the unit roundoff, beside what the derivation gives or the
     upstream gradient, is no rounding: three quarters of the digits are not lost by it.
     """
@@ -28,7 +29,10 @@ def widened(bound: float, error: float, case: Case, derivation: Derivation, wrt:
     largest = max(bound / compare.slack(dtype) / compare.unit_roundoff(dtype), case.upstream_size)
     if error <= bound or not error <= compare.unit_roundoff(dtype) ** 0.25 * largest:
         return bound
-    return max(bound, LARGER * own_rounding(case, derivation, wrt))
+    bound = max(bound, LARGER * own_rounding(case, derivation, wrt))
+    if error <= bound or dtype != torch.float64:
+        return bound
+    return max(bound, LARGER * rounding_of(case, derivation.kind, wrt, reference.by_forward))
 
 
 def own_rounding(case: Case, derivation: Derivation, wrt: str) -> float:

@@ -150,3 +150,21 @@ def test_a_note_says_for_which_condition_it_is_one() -> None:
     notes = row_of(Differing, "full")["notes"]
     assert notes.startswith("for zeros")
     assert "not judged: " in notes
+
+
+@pytest.mark.parametrize(("relative", "verdicts"), [(0.0, ("exact", "correct")), (1e-9, ("wrong",))])
+def test_what_the_truth_itself_loses_is_held_against_nobody(
+    plant: Plant, relative: float, verdicts: tuple[str, ...]
+) -> None:
+    powers, ratio = (30_000, 47_548), 3**30_000 / 2**47_548
+
+    def in_logarithms(x: Tensor) -> Tensor:
+        three, two = (torch.log(x.new_tensor(n)) * k for n, k in zip((3, 2), powers, strict=True))
+        return x * torch.exp(three - two)
+
+    def exactly(grad_y: Tensor, x: Tensor) -> dict[str, Tensor]:
+        return {"x": grad_y * (ratio * (1 + relative))}
+
+    formula = plant(exactly, forward=in_logarithms, shapes=lambda n: {"x": (n,)})
+    (row,) = run(formula.name, shape={"n": 5}, dtype="float64", check="quick").rows
+    assert row["verdict"] in verdicts, row["diagnosis"]
