@@ -40,8 +40,7 @@ def forward(A: Tensor) -> dict[str, Tensor]:
 
 
 def by_differences(grad_l: Tensor, grad_P: Tensor, l: Tensor, Q: Tensor) -> Gradients:
-    apart = l - l[:, None]  # l_j - l_i
-    F = torch.where(torch.eye(len(l), dtype=torch.bool, device=l.device), 0, 1 / apart)
+    F = 1 / (l - l[:, None] + torch.full_like(l, torch.inf).diag())  # 1 / (l_j - l_i), and 0 on the diagonal
     inner = grad_l.diag() + F * (Q.mT @ (2 * Q * grad_P))
     return {"A": sym(Q @ inner @ Q.mT)}
 

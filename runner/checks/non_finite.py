@@ -22,6 +22,7 @@ SAME = 1e-9  # relative: whatever another number changes by less, it has not rea
 NAME = "non_finite"
 
 
+FAR = 8.0  # times a number and one: beyond what it is compared with
 PLACES = (0.5, 0.0, 0.25, 0.75)
 """Where a number is changed, as parts of a tensor's length: the first that a gradient depends on."""
 
@@ -72,11 +73,12 @@ def _spoilt(subject: Subject) -> Iterator[Spoilt]:
         return
     for name in (*subject.free, *(f"grad_{output}" for output in case.upstream)):
         place, moved = _place(subject, case, name, base)
+        far = _far_off(subject, case, name, place)
         for value in VALUES:
             changed = _changed(case, name, _constant(value), place)
             planted = subject.sample_at(f"{value:g} in {name}", changed)
             if moved and planted:
-                yield _expected(planted, base, moved, name not in case.inputs, value)
+                yield _expected(planted, base, [moved, *far], name not in case.inputs, value)
 
 
 def _place(subject: Subject, case: Case, name: str, base: Sample) -> tuple[float, Sample | None]:
@@ -91,6 +93,16 @@ def _place(subject: Subject, case: Case, name: str, base: Sample) -> tuple[float
             return place, moved
         found = found if found[1] else (place, moved)
     return found
+
+
+def _far_off(subject: Subject, case: Case, name: str, place: float) -> list[Sample]:
+    """Return samples with a large number of either sign there, on the other side of a comparison."""
+    changes: list[Callable[[Tensor], Tensor]] = [
+        lambda n: FAR * (1 + n.abs()),
+        lambda n: -FAR * (1 + n.abs()),
+    ]
+    samples = (subject.sample_at("a number far off", _changed(case, name, one, place)) for one in changes)
+    return [sample for sample in samples if sample]
 
 
 def _constant(value: float) -> Callable[[Tensor], float]:
@@ -109,17 +121,21 @@ def _changed(case: Case, name: str, change: Callable[[Tensor], Tensor | float], 
     return case.with_upstream(upstream) if name not in case.inputs else case.with_inputs({name: changed})
 
 
-def _expected(planted: Sample, base: Sample, moved: Sample, is_upstream: bool, value: float) -> Spoilt:
+def _expected(
+    planted: Sample, base: Sample, moved: Sequence[Sample], is_upstream: bool, value: float
+) -> Spoilt:
     """Tell what depends on the number by moving it: another number there changes the gradient, or does not.
 
+    The first of those moved decides what a NaN must reach, all of them what it leaves alone.
     The limit at an infinite input is what autograd says it is, if that is a number. What a NaN makes of a
     kink, and what 0 makes of an Inf, is a convention.
     """
     settled, reached = {}, {}
     for wrt, truth in planted.truth.items():
-        depends = ~torch.isclose(base.truth[wrt], moved.truth[wrt], rtol=SAME, atol=0)
+        kept = [torch.isclose(base.truth[wrt], one.truth[wrt], rtol=SAME, atol=0) for one in moved]
+        depends = ~kept[0]
         if is_upstream or isnan(value):
-            settled[wrt] = ~depends & torch.isclose(truth, base.truth[wrt], rtol=SAME, atol=0)
+            settled[wrt] = torch.stack(kept).all(0) & torch.isclose(truth, base.truth[wrt], rtol=SAME, atol=0)
             reached[wrt] = depends & ~truth.isfinite() & base.truth[wrt].isfinite()
         else:
             settled[wrt], reached[wrt] = truth.isfinite(), torch.zeros_like(depends)

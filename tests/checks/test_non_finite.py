@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from runner.doors.catalogue import run
 from tests.checks.planting import judged
 from tests.conftest import Plant
 
@@ -121,3 +122,19 @@ def through_a_sum(grad_y: Tensor, x: Tensor) -> Gradients:
 def test_a_loss_that_float64_has_not_is_inaccurate(plant: Plant) -> None:
     (row,) = judged(plant, through_a_sum, shapes=rows, forward=tanh, shape=SHAPE)
     assert (row.verdict, "precision" in row.failed_checks) == ("inaccurate", True)
+
+
+def test_a_comparison_with_nan_may_go_either_way(plant: Plant) -> None:
+    """Whether a pair violates its margin decides for both, though a smaller change of one may not show it."""
+
+    def margins(z: Tensor) -> Tensor:
+        return torch.clamp(z[1:] - z[0] - 2, min=0).sum()
+
+    def violated(grad_y: Tensor, z: Tensor) -> dict[str, Tensor]:
+        violations = (~(z[1:] - z[0] - 2 < 0)).to(z)  # NaN among them, which autograd's clamp counts not
+        return {"z": grad_y * torch.cat([-violations.sum()[None], violations])}
+
+    formula = plant(violated, forward=margins, shapes=lambda n: {"z": (n,)})
+    for seed in range(6):
+        (row,) = run(formula.name, shape={"n": 6}, seed=seed, check="full").rows
+        assert row["verdict"] in ("exact", "correct"), (seed, row["diagnosis"])

@@ -168,3 +168,9 @@ def test_what_the_truth_itself_loses_is_held_against_nobody(
     formula = plant(exactly, forward=in_logarithms, shapes=lambda n: {"x": (n,)})
     (row,) = run(formula.name, shape={"n": 5}, dtype="float64", check="quick").rows
     assert row["verdict"] in verdicts, row["diagnosis"]
+
+
+@pytest.mark.parametrize("experiment", ["eigh", "hinge"])
+def test_no_false_alarm_where_there_was_one(experiment: str) -> None:
+    found = run(experiment, check="full", second_order=experiment == "eigh").rows
+    assert {row["verdict"] for row in found} <= {"exact", "correct"}, [row["diagnosis"] for row in found]
