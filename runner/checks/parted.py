@@ -11,16 +11,8 @@ from runner.diagnose.summary import rules_at
 from runner.judge.sample import Sample
 
 MOST_CALLS = 24
-OTHERS = (
-    5,
-    6,
-    12,
-    16,
-    20,
-    24,
-    40,
-    48,
-)  # sizes that were not asked before: even ones, and multiples of a tile
+OTHERS = (5, 6, 12, 16, 20, 24, 40, 48)
+"""Sizes that were not asked before: even ones, and multiples of a tile."""
 
 
 def told_apart(subject: Subject, wrt: str, statement: Statement) -> Statement:
@@ -35,7 +27,9 @@ def told_apart(subject: Subject, wrt: str, statement: Statement) -> Statement:
     calls = MOST_CALLS
     for spec in _elsewhere(base):
         follows = {name: holds for name, (holds,) in rules_at([spec.shape]).items() if name in rules}
-        if len({*follows.values()}) < 2 or not calls:
+        if not calls or len(rules) < 2:
+            break
+        if len({*follows.values()}) < 2:
             continue
         calls -= 1
         sample = subject.sample("rules of shapes", spec, shape=spec.shape)

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from runner.errors import UserError
-from runner.verdicts import OUTCOMES
+from runner.report.counts import place
 
 OUTPUTS = Path("outputs")
 SUMMARY, OF_A_SWEEP = "summary.csv", "multirun.yaml"
@@ -37,6 +37,4 @@ def worst_verdicts(folder: Path) -> dict[str, str]:
 
 def _badness(verdict: str) -> int:
     """Rank a verdict: nothing judged, then from best to worst; one that is not known is the worst."""
-    if verdict == "unsupported":
-        return -1
-    return OUTCOMES.index(verdict) if verdict in OUTCOMES else len(OUTCOMES)
+    return -1 if verdict == "unsupported" else place(verdict)
