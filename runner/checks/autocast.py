@@ -77,5 +77,5 @@ def _bound(subject: Subject, case: Case, wrt: str, truth: Tensor, error: float) 
     """Return what bfloat16 excuses, with what rounding the inputs to it makes of the truth."""
     lower = case.to(case.device, LOWER)
     of_lower = subject.once("autocast lower", lambda: reference.by_forward(reference.in_float64(lower)))
-    bound = Accuracy(lower, subject.derivation).bound(of_lower[wrt], wrt, inf, error)
+    bound = Accuracy(lower, subject.derivation, of_lower).bound(wrt, inf, error)
     return bound + max_abs_error(of_lower[wrt], truth)

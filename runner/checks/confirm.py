@@ -6,7 +6,8 @@ from math import isclose
 from typing import Any
 
 from runner.case.spec import Spec
-from runner.checks.shrink import overrides, places, resized, size_at
+from runner.checks.dimensions import places
+from runner.checks.shrink import overrides, resized, size_at
 from runner.checks.subject import Subject
 from runner.diagnose import Statement, say
 from runner.record import spelled

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from runner.case.case import Case
+from runner.checks.budget import evenly, priced
 from runner.checks.generic import with_all_digits
 from runner.checks.subject import Subject, check
 from runner.compare import max_abs_error, mismatch
@@ -20,8 +21,7 @@ from runner.judge.sample import Sample
 VALUES = (nan, inf, -inf)
 SAME = 1e-9  # relative: whatever another number changes by less, it has not reached
 NAME = "non_finite"
-
-
+SAMPLES = 8  # of each input
 FAR = 8.0  # times a number and one: beyond what it is compared with
 PLACES = (0.5, 0.0, 0.25, 0.75)
 """Where a number is changed, as parts of a tensor's length: the first that a gradient depends on."""
@@ -51,8 +51,14 @@ def non_finite(subject: Subject) -> Iterator[Outcome]:
     """
     if not subject.derivation.kind.takes_upstream:
         return
-    spoilt = subject.once("non-finite", lambda: list(_spoilt(subject)))
+    case = with_all_digits(subject.small())
+    names = [*(f"grad_{output}" for output in case.upstream), *subject.free]
+    _, price = priced(lambda: subject.sample_at("", case))
+    chosen = evenly(names, price, SAMPLES)
+    spoilt = subject.once("non-finite", lambda: list(_spoilt(subject, case, chosen)))
     outcomes = [outcome for sample in spoilt for outcome in _compared(subject, sample)]
+    if left_out := [name for name in names if name not in chosen]:
+        yield Outcome(check=NAME, broken=say("left_out", what=left_out), verdict=None)
     yield from (outcome for outcome in outcomes if outcome.verdict)
     yield from _noted([outcome for outcome in outcomes if not outcome.verdict])
 
@@ -66,12 +72,11 @@ def _noted(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
         yield replace(alike[0], condition="", broken=told)
 
 
-def _spoilt(subject: Subject) -> Iterator[Spoilt]:
-    case = with_all_digits(subject.small())
+def _spoilt(subject: Subject, case: Case, names: Sequence[str]) -> Iterator[Spoilt]:
     base = subject.sample_at("finite numbers", case)
     if base is None:
         return
-    for name in (*subject.free, *(f"grad_{output}" for output in case.upstream)):
+    for name in names:
         place, moved = _place(subject, case, name, base)
         far = _far_off(subject, case, name, place)
         for value in VALUES:

@@ -1,19 +1,21 @@
 """Sums that are long enough to show in which order they are added up."""
 
 from collections.abc import Iterator
-from math import prod
+from contextlib import suppress
 
 from runner.case.case import Case
 from runner.case.spec import Spec, case_of
+from runner.checks.budget import alone, elements, growth
+from runner.checks.dimensions import Place, places
 from runner.checks.repeatable import repeated
-from runner.checks.shapes import resized
-from runner.checks.subject import Subject, Tensors, capped, check, cloned, same_bits
+from runner.checks.subject import Subject, Tensors, check, cloned, same_bits
 from runner.judge.judgement import Outcome
 from runner.record import spelled
 
-LONG = 1024  # terms, as of atomic additions into one place
+LENGTHS = (1024, 64)  # terms, as of atomic additions into one place; the fewer where that is too large
 FEW = 4  # the size of the other dimensions
-MOST_ELEMENTS = 2**14  # of all inputs together
+MOST_ELEMENTS = 2**16  # of all inputs together
+MOST_COST = 2**24  # of truth, as a budget has it
 CALLS = 2  # beside the first
 
 
@@ -51,17 +53,18 @@ def long_sums(subject: Subject) -> list[tuple[str, Spec, Case]]:
 
 def _cases(subject: Subject) -> Iterator[tuple[str, Spec, Case]]:
     """Make each dimension long alone, or as long as the number of elements allows."""
-    formula, order = subject.case.formula, subject.derivation.kind.order
-    small = {name: capped(size, FEW) for name, size in subject.spec.shape.items()}
-    for name in small if order == 1 else ():
-        for length in (LONG, LONG // 16):
-            shape = next(resized(small, name, length), small)
-            try:
-                sizes = formula.sizes(shape, subject.spec.params)
-                spec = subject.small(shape=shape, dtype=subject.spec.dtype)
-                case = case_of(spec)
-            except Exception:  # what forward refuses is no fault of the derivation
-                continue
-            if sum(map(prod, sizes.values())) <= MOST_ELEMENTS:
-                yield spelled(shape), spec, case
-                break
+    every = places(subject.spec.shape) if subject.derivation.kind.order == 1 else ()
+    for place in (place for place in every if not place[1]):  # of a list of sizes the first
+        if sized := _longest(subject, place):
+            yield sized
+
+
+def _longest(subject: Subject, place: Place) -> tuple[str, Spec, Case] | None:
+    cost = growth(subject, place)
+    for length in LENGTHS:
+        shape = alone(subject, place, length, FEW)
+        if shape and cost.at(length) <= MOST_COST and elements(subject, shape) <= MOST_ELEMENTS:
+            spec = subject.small(shape=shape, dtype=subject.spec.dtype)
+            with suppress(Exception):  # what forward refuses is no fault of the derivation
+                return spelled(shape), spec, case_of(spec)
+    return None

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from runner.case.spec import Spec
+from runner.checks.dimensions import places
 from runner.checks.shapes import SIZES
-from runner.checks.shrink import places, resized
+from runner.checks.shrink import resized
 from runner.checks.subject import Subject
 from runner.diagnose import Statement, say
 from runner.diagnose.summary import rules_at

@@ -4,7 +4,8 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -13,18 +14,22 @@ from torch import Tensor
 from runner import compare
 from runner.case.case import Case
 from runner.case.spec import DTYPES, Spec, case_of
+from runner.checks.budget import Growth, elements, priced
+from runner.checks.dimensions import is_legal
 from runner.checks.order import long_sums
 from runner.checks.subject import Subject, check
 from runner.diagnose import say
 from runner.errors import reason
 from runner.formula.kind import Kind
 from runner.judge import reference
+from runner.judge.accuracy import Accuracy
 from runner.judge.judgement import Outcome
 from runner.judge.loss import loss
 from runner.judge.noise import rounding_of
 from runner.record import spelled
 
-LARGER = 16  # times the small shape, where sums are long enough to show how they are kept
+LARGER = (1, 2, 4, 8, 16)  # times the small shape, where sums are long enough to show how they are kept
+MOST_COST = 2**22  # of forward, as a budget has it
 VARIATIONS = ((1.0, 0.0), (1e-4, 0.0), (8.0, 0.0), (300.0, 0.0), (1.0, 1000.0))  # scale, offset
 MOST_ELEMENTS = 2**16
 AUTOGRAD = 4  # times what autograd loses is excused, as in the accuracy bound
@@ -70,23 +75,54 @@ def precision(subject: Subject) -> Iterator[Outcome]:
     """In the experiment's dtype, longer sums and other scales lose no more than the bound allows."""
     if subject.spec.dtype == "float64":
         return
-    for condition, spec, case, of_autograd, truth in subject.once("precision", lambda: list(_cases(subject))):
-        gradients = subject.differentiate(case)
-        for wrt, gradient in gradients.items():
-            if not compare.mismatch(gradient, of_autograd[wrt]):
-                lost = _loss(subject, case, gradient, of_autograd[wrt], truth[wrt], wrt)
-                lost = dataclasses.replace(lost, wrt=wrt, condition=condition)
-                yield lost if lost.holds else _confirmed(subject, spec, case, gradient, truth[wrt], lost)
+    for trial in subject.once("precision", lambda: list(_trials(subject))):
+        excused = Accuracy(trial.case, subject.derivation, trial.truth)
+        for wrt, gradient in subject.differentiate(trial.case).items():
+            if not compare.mismatch(gradient, trial.of_autograd[wrt]):
+                lost = _loss(subject, trial, gradient, excused, wrt)
+                yield lost if lost.holds else _confirmed(subject, trial, gradient, lost)
 
 
-def _confirmed(
-    subject: Subject, spec: Spec, case: Case, gradient: Tensor, truth: Tensor, lost: Outcome
-) -> Outcome:
+@dataclass(frozen=True)
+class _Trial:
+    """A case in the experiment's dtype, autograd's gradients there, and the truth."""
+
+    condition: str
+    spec: Spec
+    case: Case
+    kind: Kind
+    of_autograd: Gradients
+    truth: Gradients
+
+    def autograd_loses(self, wrt: str) -> float:
+        """Return what autograd loses here, or may lose once its steps are rounded otherwise.
+
+        Of the library and of the plain forward the one that loses less counts: a library that cancels is no
+        excuse for a derivation of a forward that does not.
+        """
+        return min((lost[wrt] for lost in self._losses if math.isfinite(lost[wrt])), default=0.0)
+
+    @cached_property
+    def _losses(self) -> list[dict[str, float]]:
+        losses = [self._lost_by(reference.by_library, self.of_autograd)]
+        if self.case.formula.library is not None:
+            with suppress(Exception):  # autograd may not know the steps of a forward in this dtype
+                losses.append(self._lost_by(reference.by_forward, reference.by_forward(self.case, self.kind)))
+        return losses
+
+    def _lost_by(self, differentiate: Any, found: Gradients) -> dict[str, float]:
+        moved = rounding_of(self.case, self.kind, differentiate)
+        lost = {wrt: compare.max_abs_error(found[wrt], truth) for wrt, truth in self.truth.items()}
+        return {wrt: max(error, moved.get(wrt, 0.0)) for wrt, error in lost.items()}
+
+
+def _confirmed(subject: Subject, trial: _Trial, gradient: Tensor, lost: Outcome) -> Outcome:
     """Judge a loss again in the strongest dtype: what does not shrink there is no rounding."""
+    case, truth = trial.case, trial.truth[lost.wrt]
     stronger = case.to(case.device, getattr(torch, subject.strongest))
     if stronger.dtype == case.dtype:
         return lost
-    sample = dataclasses.replace(subject.sample_of(lost.condition, stronger), alone=(spec,))
+    sample = dataclasses.replace(subject.sample_of(lost.condition, stronger), alone=(trial.spec,))
     again = subject.differentiate(stronger).get(lost.wrt)
     if again is None or compare.mismatch(again, truth.to(again)):
         return lost
@@ -103,56 +139,37 @@ def _error(gradient: Tensor, truth: Tensor) -> float:
     return error if math.isfinite(error) else compare.magnitude(truth)
 
 
-def _loss(
-    subject: Subject, case: Case, gradient: Tensor, of_autograd: Tensor, truth: Tensor, wrt: str
-) -> Outcome:
+def _loss(subject: Subject, trial: _Trial, gradient: Tensor, excused: Accuracy, wrt: str) -> Outcome:
     """Say how much more accuracy is lost than the bound, or autograd itself, excuses.
 
     A NaN or Inf is a loss where the truth is within the dtype's range, and forward or autograd is finite.
     A truth that is not finite itself shows no loss.
     """
-    fine = Outcome(check="precision", verdict="inaccurate", compared=True)
+    fine = Outcome(check="precision", wrt=wrt, condition=trial.condition, verdict="inaccurate", compared=True)
+    case, truth = trial.case, trial.truth[wrt]
     error, size = compare.max_abs_error(gradient, truth), compare.magnitude(truth)
     if not math.isfinite(error):
         count = compare.measure(gradient, truth).nonfinite
-        possible = _finite([of_autograd]) or _finite(case.results.values())
+        possible = _finite([trial.of_autograd[wrt]]) or _finite(case.results.values())
         fits = size < torch.finfo(gradient.dtype).max
         lost = say("not_finite", count=count) if count and possible and fits else None
         return dataclasses.replace(fine, broken=lost)
     if subject.derivation.kind.order > 1:
         return fine
-    bound = subject.rounding(case, truth, wrt, error)
+    correct = compare.correctness_bound(size, 0.0, case.upstream_size)
+    bound = max(excused.bound(wrt, math.inf, error), correct)
     if not error <= bound:
-        bound = max(bound, AUTOGRAD * _autograd_loses(subject, case, of_autograd, truth, wrt))
+        bound = max(bound, AUTOGRAD * trial.autograd_loses(wrt))
     if error <= bound:
         return fine
     return dataclasses.replace(fine, broken=loss(compare.measure(gradient, truth), bound, gradient.dtype))
-
-
-def _autograd_loses(subject: Subject, case: Case, of_autograd: Tensor, truth: Tensor, wrt: str) -> float:
-    """Return what autograd loses here, or may lose once its steps are rounded otherwise.
-
-    Of the library and of the plain forward the one that loses less counts: a library that cancels is no
-    excuse for a derivation of a forward that does not.
-    """
-    kind = subject.derivation.kind
-    losses = [_lost_by(reference.by_library, of_autograd, case, kind, truth, wrt)]
-    if case.formula.library is not None:
-        with suppress(Exception):  # autograd may not know the steps of a forward in this dtype
-            of_forward = reference.by_forward(case, kind)[wrt]
-            losses.append(_lost_by(reference.by_forward, of_forward, case, kind, truth, wrt))
-    return min(filter(math.isfinite, losses), default=0.0)
-
-
-def _lost_by(differentiate: Any, found: Tensor, case: Case, kind: Kind, truth: Tensor, wrt: str) -> float:
-    return max(compare.max_abs_error(found, truth), rounding_of(case, kind, wrt, differentiate))
 
 
 def _finite(tensors: Iterable[Tensor]) -> bool:
     return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
-def _cases(subject: Subject) -> Iterator[tuple[str, Spec, Case, Gradients, Gradients]]:
+def _trials(subject: Subject) -> Iterator[_Trial]:
     small, kind = subject.small(dtype=subject.spec.dtype), subject.derivation.kind
     for spec in (small,) if kind.order > 1 else (small, _larger(subject, small)):
         for scale, offset in VARIATIONS:
@@ -161,11 +178,11 @@ def _cases(subject: Subject) -> Iterator[tuple[str, Spec, Case, Gradients, Gradi
             case = _case_of(moved)
             if case is not None and (both := _references(case, kind)):
                 condition = f"inputs times {scale:g}, plus {offset:g}, {spelled(spec.shape)}"
-                yield condition, moved, case, *both
+                yield _Trial(condition, moved, case, kind, *both)
     for condition, spec, case in long_sums(subject):
         same_sign = case.with_upstream({name: value.abs() for name, value in case.upstream.items()})
         if both := _references(same_sign, kind):
-            yield f"an upstream of one sign, {condition}", spec, same_sign, *both
+            yield _Trial(f"an upstream of one sign, {condition}", spec, same_sign, kind, *both)
 
 
 def _references(case: Case, kind: Kind) -> tuple[Gradients, Gradients] | None:
@@ -178,17 +195,17 @@ def _references(case: Case, kind: Kind) -> tuple[Gradients, Gradients] | None:
 
 def _larger(subject: Subject, spec: Spec) -> Spec:
     """Multiply every dimension, by less where the tensors would grow too large."""
-    factor = LARGER
-    while factor > 1:
+    known, larger = Growth(), spec
+    for factor in LARGER:
         shape = {name: _times(size, factor) for name, size in spec.shape.items()}
-        try:
-            sizes = subject.case.formula.sizes(shape, spec.params)
-        except ValueError:
-            return spec
-        if sum(map(math.prod, sizes.values())) <= MOST_ELEMENTS:
-            return dataclasses.replace(spec, shape=shape)
-        factor //= 2
-    return spec
+        if not is_legal(subject.case.formula, shape, spec.params) or elements(subject, shape) > MOST_ELEMENTS:
+            break
+        if known.at(factor) > MOST_COST:
+            break
+        larger = dataclasses.replace(spec, shape=shape)
+        _, price = priced(partial(_case_of, larger))
+        known = known.learned(factor, price)
+    return larger
 
 
 def _times(size: int | list[int], factor: int) -> int | list[int]:

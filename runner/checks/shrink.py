@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 from runner.case.spec import Spec
+from runner.checks import dimensions
+from runner.checks.dimensions import Place, places
 from runner.checks.subject import Subject
 from runner.diagnose import Statement, say
-from runner.formula.edge import Shape
 from runner.formula.example import GIVEN, NOT_DRAWN
 from runner.judge.sample import Sample
 from runner.record import spelled
@@ -15,8 +16,6 @@ from runner.settings import Inputs
 
 MOST_CALLS = 48  # on one finding; each at a shape no larger than that at which it was found
 SIMPLE = (1.0, -1.0)  # numbers that all inputs are set to, where zeros do not show it
-
-Place = tuple[str, int | None]
 
 
 def smallest(subject: Subject, sample: Sample, wrt: str) -> Statement | None:
@@ -67,12 +66,6 @@ def _simpler(own: Spec, spec: Spec) -> Iterator[Spec]:
             yield same
 
 
-def places(shape: Shape) -> Iterator[Place]:
-    """Yield every dimension, those in lists one by one."""
-    for name, size in shape.items():
-        yield from ((name, i) for i in range(len(size))) if isinstance(size, list) else [(name, None)]
-
-
 def size_at(spec: Spec, place: Place) -> int:
     """Return the size of a dimension."""
     name, i = place
@@ -82,10 +75,7 @@ def size_at(spec: Spec, place: Place) -> int:
 
 def resized(spec: Spec, place: Place, n: int) -> Spec:
     """Return a specification with another size of one dimension."""
-    name, i = place
-    size = spec.shape[name]
-    new = n if isinstance(size, int) else [n if k == i else old for k, old in enumerate(size)]
-    return replace(spec, shape={**spec.shape, name: new})
+    return replace(spec, shape=dimensions.resized(spec.shape, place, n))
 
 
 @dataclass

@@ -14,6 +14,7 @@ from runner import compare
 from runner.case.case import Case
 from runner.case.inputs import sampled_names
 from runner.case.spec import Spec, case_of, without_file
+from runner.checks.dimensions import capped
 from runner.diagnose import Statement, diagnose, say
 from runner.errors import is_refusal, reason
 from runner.formula.derivation import Derivation
@@ -193,19 +194,13 @@ class Subject:
         unstable = not_repeated(outcome.wrt, gradient, again)
         return Outcome(check="repeatable", wrt=outcome.wrt, ratio=outcome.ratio, broken=unstable)
 
-    def rounding(self, case: Case, truth: Tensor, wrt: str, error: float) -> float:
-        """Return the largest error that rounding explains in a case's dtype; `error` is what there is."""
-        bound = Accuracy(case, self.derivation).bound(truth, wrt, math.inf, error)
-        return max(bound, compare.correctness_bound(compare.magnitude(truth), 0.0, case.upstream_size))
-
     def spread(self, case: Case, wrt: str, one: Tensors, other: Tensors) -> "Spread | None":
         """Measure how far two calls on a case are apart; None where they cannot be compared."""
         if wrt not in other or one[wrt].shape != other[wrt].shape:
             return None
-        truth = self.sample_of("two calls", case).truth[wrt]
-        error = compare.max_abs_error(other[wrt], one[wrt])
-        size = compare.magnitude(truth)
-        excused = Accuracy(case, self.derivation).between_calls(truth, wrt)
+        truth = self.sample_of("two calls", case).truth
+        error, size = compare.max_abs_error(other[wrt], one[wrt]), compare.magnitude(truth[wrt])
+        excused = Accuracy(case, self.derivation, truth).between_calls(wrt)
         return Spread(error, excused, size, compare.unit_roundoff(case.dtype) * size)
 
     def same(self, check: str, statement: str, case: Case, one: Tensors, other: Tensors) -> Iterator[Outcome]:
@@ -336,8 +331,3 @@ def check(level: Level) -> Callable[[Run], Run]:
         return run
 
     return add
-
-
-def capped(size: int | list[int], most: int) -> int | list[int]:
-    """Return a size, or each of a list of them, no larger than `most`."""
-    return [min(n, most) for n in size] if isinstance(size, list) else min(size, most)

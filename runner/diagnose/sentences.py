@@ -277,6 +277,8 @@ SENTENCES: dict[str, Words] = {
     "not_compared": _not_compared,
     "for_conditions": _for_conditions,
     "not_visited": "{count} of {total} numbers in and around the source are not visited",
+    "too_many": "{count} shapes are not visited, as each costs too much",
+    "left_out": "{what:and} are not visited, as they cost too much",
     "second_off": "the derivative of the gradient by {wrt} by {by} is off by {error:.3g}",
     "second_missing": "the gradient by {wrt} has no derivative by {by:and}",
     "dtype_under_autocast": "under autocast it is {received}, where the input is {expected}",

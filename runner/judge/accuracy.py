@@ -23,25 +23,26 @@ CANCELS = 8
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What is excused in the dtype of a case."""
+    """What is excused in the dtype of a case; what takes a measurement is measured once, for all inputs."""
 
     case: Case
     derivation: Derivation
+    truth: Mapping[str, Tensor]
 
-    def bound(self, truth: Tensor, wrt: str, autograd_error: float, error: float) -> float:
-        """Return the largest error that is excused; what takes a measurement is measured if need be."""
-        size = compare.magnitude(truth)
+    def bound(self, wrt: str, autograd_error: float, error: float) -> float:
+        """Return the largest error that is excused; one within the plain bound is measured no further."""
+        size = compare.magnitude(self.truth[wrt])
         plain = compare.accuracy_bound(size, self.case.dtype, self.case.terms, autograd_error)
         if error <= plain:
             return plain
-        moved = self._cancelled({wrt: truth}) + self._stored(wrt)
+        moved = self._cancelled[wrt] + self._stored.get(wrt, 0.0)
         return plain + FORWARD * self._of_forward * size + CANCELS * moved
 
-    def between_calls(self, truth: Tensor, wrt: str) -> float:
+    def between_calls(self, wrt: str) -> float:
         """Return how far two calls may be apart: inputs and what forward stored are the same for both."""
-        size = compare.magnitude(truth)
+        size = compare.magnitude(self.truth[wrt])
         plain = compare.accuracy_bound(size, self.case.dtype, self.case.terms, math.inf)
-        return plain + CANCELS * self._cancelled({wrt: truth})
+        return plain + CANCELS * self._cancelled[wrt]
 
     @cached_property
     def exact(self) -> Case:
@@ -57,24 +58,28 @@ class Accuracy:
         errors = (_lost(self.case.results[n], right) for n, right in self.exact.results.items())
         return max((error for error in errors if math.isfinite(error)), default=0.0)
 
-    def _cancelled(self, truth: Mapping[str, Tensor]) -> float:
-        """Return how far the truth moves when each upstream gradient is rounded as the terms of a sum are."""
+    @cached_property
+    def _cancelled(self) -> dict[str, float]:
+        """How far the truth moves when each upstream gradient is rounded as the terms of a sum are."""
         differentiate = reference.of_kind(self.derivation.kind)
-        (floor,) = reference.rounding_floor(self.exact, truth, differentiate, upstream_only=True).values()
-        return floor * compare.accumulator_roundoff(self.case.dtype) / UNIT
+        floors = reference.rounding_floor(self.exact, self.truth, differentiate, upstream_only=True)
+        part = compare.accumulator_roundoff(self.case.dtype) / UNIT
+        return {wrt: floor * part for wrt, floor in floors.items()}
 
-    def _stored(self, wrt: str) -> float:
-        """Return how far a derivation moves in float64 for what forward hands on, as its dtype holds it."""
+    @cached_property
+    def _stored(self) -> dict[str, float]:
+        """How far a derivation moves in float64 for what forward hands on, as its dtype holds it."""
         try:
-            plain = manual.gradients(self.exact, self.derivation)[wrt].clone()
-            if not is_steady(plain, manual.gradients(self.exact, self.derivation)[wrt]):
-                return 0.0
+            first = manual.gradients(self.exact, self.derivation)
+            plain = {wrt: gradient.clone() for wrt, gradient in first.items()}
+            again = manual.gradients(self.exact, self.derivation)
             dtypes = self._kept()
-            moved = [self._rounded_otherwise(seed, dtypes)[wrt] for seed in range(DRAWS)]
-            moved.append(self._on(lambda name, right: self.case.results[name].to(right))[wrt])
+            moved = [self._rounded_otherwise(seed, dtypes) for seed in range(DRAWS)]
+            moved.append(self._on(lambda name, right: self.case.results[name].to(right)))
+            steady = [wrt for wrt in plain if is_steady(plain[wrt], again[wrt])]
+            return {wrt: max(compare.magnitude(one[wrt] - plain[wrt]) for one in moved) for wrt in steady}
         except Exception:  # a kernel of one dtype has no such measurement
-            return 0.0
-        return max(compare.magnitude(one - plain) for one in moved)
+            return {}
 
     def _kept(self) -> list[torch.dtype]:
         """Return the dtypes of what a Function saves for its backward, in the experiment's own dtype."""

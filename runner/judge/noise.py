@@ -14,6 +14,7 @@ from runner.formula.kind import Kind
 from runner.judge import manual, reference
 from runner.judge.rounding import DRAWS, Nudge, is_steady
 
+Tensors = Mapping[str, Tensor]
 LARGER = 2
 """Times the largest of four draws, beyond which one of normally distributed errors lies in 1 of 500."""
 
@@ -29,41 +30,42 @@ def widened(bound: float, error: float, case: Case, derivation: Derivation, wrt:
     largest = max(bound / compare.slack(dtype) / compare.unit_roundoff(dtype), case.upstream_size)
     if error <= bound or not error <= compare.unit_roundoff(dtype) ** 0.25 * largest:
         return bound
-    bound = max(bound, LARGER * own_rounding(case, derivation, wrt))
+    bound = max(bound, LARGER * own_rounding(case, derivation).get(wrt, 0.0))
     if error <= bound or dtype != torch.float64:
         return bound
-    return max(bound, LARGER * rounding_of(case, derivation.kind, wrt, reference.by_forward))
+    return max(bound, LARGER * rounding_of(case, derivation.kind, reference.by_forward).get(wrt, 0.0))
 
 
-def own_rounding(case: Case, derivation: Derivation, wrt: str) -> float:
-    """Return how far a derivative moves when every step on its way is rounded otherwise.
+def own_rounding(case: Case, derivation: Derivation) -> dict[str, float]:
+    """Return how far each derivative moves when every step on its way is rounded otherwise.
 
     Each result of each operation moves by one unit roundoff of the case's dtype, up or down; the largest
     change of a few draws, which are the same every time. Steps that PyTorch does not see, those of a kernel
     or of NumPy, stay as they are, and so do steps in a lower precision, which are no rounding of this one.
     What explains an error in this way is the arithmetic of the derivation, not its mathematics. Where the
-    derivation cannot be called in this way, it is 0.
+    derivation cannot be called in this way, there are none.
     """
-    return _movement(lambda: manual.gradients(case, derivation)[wrt], case)
+    return _movements(lambda: manual.gradients(case, derivation), case)
 
 
-def rounding_of(case: Case, kind: Kind, wrt: str, differentiate: Callable[..., dict[str, Tensor]]) -> float:
-    """Return how far one of autograd's derivatives in a dtype moves when its steps are rounded otherwise."""
-    return _movement(lambda: differentiate(case, kind)[wrt], case)
+def rounding_of(case: Case, kind: Kind, differentiate: Callable[..., Tensors]) -> dict[str, float]:
+    """Return how far each of autograd's derivatives in a dtype moves when its steps are rounded otherwise."""
+    return _movements(lambda: differentiate(case, kind), case)
 
 
-def _movement(derivative: Callable[[], Tensor], case: Case) -> float:
-    roundoff, moved = compare.unit_roundoff(case.dtype), 0.0
+def _movements(derivatives: Callable[[], Tensors], case: Case) -> dict[str, float]:
+    roundoff = compare.unit_roundoff(case.dtype)
     try:
-        plain = derivative().clone()
-        if not is_steady(plain, derivative()):
-            return 0.0
-        for seed in range(DRAWS):
+        plain = {wrt: gradient.clone() for wrt, gradient in derivatives().items()}
+        steady = [wrt for wrt, again in derivatives().items() if is_steady(plain[wrt], again)]
+        moved = dict.fromkeys(steady, 0.0)
+        for seed in range(DRAWS if steady else 0):
             with _RoundedOtherwise(Nudge(seed), roundoff):
-                other = derivative()
-            moved = max(moved, compare.magnitude(other.double() - plain.double()))
+                other = derivatives()
+            for wrt in steady:
+                moved[wrt] = max(moved[wrt], compare.magnitude(other[wrt].double() - plain[wrt].double()))
     except Exception:  # then there is nothing to excuse it with
-        return 0.0
+        return {}
     return moved
 
 

@@ -57,8 +57,8 @@ def _measured(blank: Judgement, answer: Answer, references: References) -> Judge
     of_autograd = references.errors_of_autograd(kind, blank.wrt)
     same = compare.identical_bits(gradient, target)
     errors = of_autograd if same else compare.measure(gradient, truth)
-    accuracy = Accuracy(answer.case, answer.derivation)
-    bound = accuracy.bound(truth, blank.wrt, of_autograd.max_abs, errors.max_abs)
+    accuracy = Accuracy(answer.case, answer.derivation, references.truth[kind.name])
+    bound = accuracy.bound(blank.wrt, of_autograd.max_abs, errors.max_abs)
     # The truth has noise of its own, which in float64 is all there is.
     noise = (
         0.0 if answer.case.dtype == torch.float64 else references.bound(kind, blank.wrt, torch.float64, 0.0)
