@@ -41,7 +41,7 @@ def linear_in_upstream(subject: Subject) -> Iterator[Outcome]:
         if not mismatch(gradient, u.inputs[wrt]):  # else another check's outcome
             outcome = _linear(wrt, gradient, of_u[wrt], of_v[wrt], sample)
             if not outcome.holds:
-                outcome = _remembered(outcome, gradient, elsewhere[wrt])
+                outcome = _remembered(subject, u, outcome, gradient, elsewhere[wrt])
             if not outcome.holds and _comes_and_goes(subject, wrt, (u, of_u), (v, of_v), (mixed, of_both)):
                 again = not_repeated(wrt, gradient, subject.differentiate(mixed).get(wrt))
                 outcome = Outcome(check="repeatable", wrt=wrt, broken=again)
@@ -58,10 +58,16 @@ def _comes_and_goes(subject: Subject, wrt: str, *calls: tuple[Case, Tensors]) ->
     return False
 
 
-def _remembered(outcome: Outcome, gradient: Tensor, elsewhere: Tensor) -> Outcome:
+def _remembered(
+    subject: Subject, case: Case, outcome: Outcome, gradient: Tensor, elsewhere: Tensor
+) -> Outcome:
     """Blame memory, not the upstream gradient, for arbitrary numbers that other inputs give as well."""
     if not identical_bits(gradient, elsewhere) or len(torch.unique(gradient)) < 3:
         return outcome
+    ones = case.with_upstream({name: torch.ones_like(value) for name, value in case.upstream.items()})
+    due = subject.once("upstream of ones", lambda: subject.sample_of("an upstream gradient of ones", ones))
+    if due.ratio(outcome.wrt, max_abs_error(gradient, due.truth[outcome.wrt])) <= 1:
+        return outcome  # of a linear formula, whose gradient depends on nothing else
     said = say("remembered", wrt=outcome.wrt)
     return Outcome(check="independent_of_history", wrt=outcome.wrt, broken=said)
 

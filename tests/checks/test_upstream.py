@@ -74,3 +74,46 @@ def test_what_overflows_on_the_way_for_autograd_too_is_no_fault(
         check="quick",
     )
     assert result, str(result)
+
+
+def running(x: Tensor, b: Tensor) -> Tensor:
+    return x.cumsum(-1) + b
+
+
+def of_running(grad_y: Tensor) -> Tensor:
+    return grad_y.flip(-1).cumsum(-1).flip(-1)
+
+
+def for_ones(grad_y: Tensor) -> Gradients:
+    return {"x": of_running(torch.ones_like(grad_y)), "b": grad_y.sum(0)}
+
+
+class Remembering:
+    """The right gradient at first, and then that one again at its shape."""
+
+    __name__ = "remembering"
+
+    def __init__(self) -> None:
+        self.kept: dict[Any, Tensor] = {}
+
+    def __call__(self, grad_y: Tensor) -> Gradients:
+        kept = self.kept.setdefault((grad_y.shape, grad_y.dtype), of_running(grad_y).clone())
+        return {"x": kept.clone(), "b": grad_y.sum(0)}
+
+
+def remembering(grad_y: Tensor) -> Gradients:
+    return memory(grad_y)
+
+
+memory = Remembering()
+
+
+@pytest.mark.parametrize(
+    ("derivation", "told"),
+    [(for_ones, "does not depend on the upstream gradient"), (remembering, "is that of an earlier call")],
+    ids=["for_ones", "remembering"],
+)
+def test_a_constant_gradient_is_no_memory(plant: Plant, derivation: Any, told: str) -> None:
+    found = {row.wrt: row for row in judged(plant, derivation, **{**RECORD, "forward": running})}
+    assert told in found["x"].diagnosis
+    assert found["b"].verdict == "exact"
