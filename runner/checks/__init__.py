@@ -10,9 +10,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from runner.checks.subject import Check, Subject, registered
-from runner.diagnose import say
-from runner.errors import is_refusal, reason
+from runner.checks.subject import Check, Subject, raised, registered
 from runner.judge.judgement import Outcome
 from runner.settings import LEVELS, Level
 
@@ -39,9 +37,5 @@ def examine(subject: Subject, level: Level) -> list[Outcome]:
             try:
                 outcomes.extend(check.run(subject))
             except Exception as error:  # whatever a derivation raises is an outcome
-                refused = is_refusal(error)
-                said = say("forward_refuses" if refused else "raises", reason=reason(error))
-                outcomes.append(
-                    Outcome(check=check.name, broken=said, verdict=None if refused else "invalid")
-                )
+                outcomes.append(raised(error, check.name, "invalid"))
     return outcomes

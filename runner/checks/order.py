@@ -8,7 +8,7 @@ from runner.case.spec import Spec, case_of
 from runner.checks.budget import alone, elements, growth
 from runner.checks.dimensions import Place, places
 from runner.checks.repeatable import repeated
-from runner.checks.subject import Subject, Tensors, check, cloned, same_bits
+from runner.checks.subject import Subject, Tensors, check, cloned, raised, same_bits
 from runner.judge.judgement import Outcome
 from runner.record import spelled
 
@@ -35,8 +35,12 @@ def _nearest(outcome: Outcome) -> float:
 
 
 def _calls(subject: Subject, condition: str, case: Case) -> Iterator[Outcome]:
-    first = cloned(subject.differentiate(case))
-    calls = [subject.differentiate(case) for _ in range(CALLS)]
+    try:
+        first = cloned(subject.differentiate(case))
+        calls = [subject.differentiate(case) for _ in range(CALLS)]
+    except Exception as error:  # which tells nothing of sums, but of the size
+        yield raised(error, "beyond_a_tile", condition=condition)
+        return
     other = next((call for call in calls if not _same(first, call)), first)
     yield from repeated(subject, case, first, other, condition)
 

@@ -168,12 +168,10 @@ class Subject:
             yield Outcome(check=check, **about, broken=said, verdict=None)
             return
         except Exception as error:  # whatever a derivation raises is an outcome
-            if is_refusal(error):
-                said = say("forward_refuses", reason=reason(error))
-                yield Outcome(check=check, **about, broken=said, verdict=None)
-                return
-            self.failing.setdefault((check, sample.condition, ""), sample)
-            yield Outcome(check=check, **about, broken=say("raises", reason=reason(error)), verdict=verdict)
+            outcome = raised(error, check, verdict, **about)
+            if not outcome.holds:
+                self.failing.setdefault((check, sample.condition, ""), sample)
+            yield outcome
             return
         for name in changed(sample.case, values):
             broken = say("changed_by_call", name=name)
@@ -247,7 +245,8 @@ class Subject:
         error = compare.max_abs_error(gradient, sample.truth[wrt])
         ratio = sample.ratio(wrt, error)
         if widen and 1 < ratio < math.inf:
-            ratio = error / widened(error / ratio, error, sample.case, self.derivation, wrt)
+            size = compare.magnitude(sample.truth[wrt])
+            ratio = error / widened(error / ratio, error, size, sample.case, self.derivation, wrt)
         return ratio
 
     def diagnosed(self, sample: Sample, wrt: str, gradient: Tensor) -> Statement:
@@ -264,6 +263,13 @@ class Subject:
             others={name: other for name, other in sample.truth.items() if name != wrt},
             inputs=case.inputs,
         )
+
+
+def raised(error: Exception, check: str, verdict: Verdict = "wrong", **about: Any) -> Outcome:
+    """Return the outcome of a call that raises; what forward refuses is no fault of the derivation."""
+    refused = is_refusal(error)
+    said = say("forward_refuses" if refused else "raises", reason=reason(error))
+    return Outcome(check=check, **about, broken=said, verdict=None if refused else verdict)
 
 
 def _where_finite(gradient: Tensor, truth: Tensor) -> Tensor:

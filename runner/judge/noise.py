@@ -19,15 +19,15 @@ LARGER = 2
 """Times the largest of four draws, beyond which one of normally distributed errors lies in 1 of 500."""
 
 
-def widened(bound: float, error: float, case: Case, derivation: Derivation, wrt: str) -> float:
+def widened(bound: float, error: float, size: float, case: Case, derivation: Derivation, wrt: str) -> float:
     """Return the correctness bound, or what rounding explains where that is more.
 
     That is the derivation's own, or the truth's, which in float64 has no more digits than a derivation.
-    An error of more than the fourth root of the unit roundoff, beside what the derivation gives or the
-    upstream gradient, is no rounding: three quarters of the digits are not lost by it.
+    An error of more than the fourth root of the unit roundoff, beside the truth's `size` or the upstream
+    gradient, is no rounding: three quarters of the digits are not lost by it.
     """
     dtype = case.dtype
-    largest = max(bound / compare.slack(dtype) / compare.unit_roundoff(dtype), case.upstream_size)
+    largest = max(size, case.upstream_size)
     if error <= bound or not error <= compare.unit_roundoff(dtype) ** 0.25 * largest:
         return bound
     bound = max(bound, LARGER * own_rounding(case, derivation).get(wrt, 0.0))
@@ -86,7 +86,15 @@ class _RoundedOtherwise(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         if any(returned.alias_info for returned in func._schema.returns) or func in COPIES:
             return result  # a view, a copy, or written in place: no numbers of its own
-        return _each(result, lambda tensor: self._nudge(tensor, self._roundoff))
+        return _each(result, self._moved)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        """Move numbers, but not whole ones among those that have fractions: what is exact is not rounded.
+
+        They count and choose places, and would do so otherwise.
+        """
+        whole = (tensor == tensor.round()) & (tensor.abs() < 1 / (8 * self._roundoff))
+        return torch.where(whole, tensor, self._nudge(tensor, self._roundoff))
 
 
 COPIES = (torch.ops.aten.clone.default, torch.ops.aten._to_copy.default)

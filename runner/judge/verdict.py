@@ -86,7 +86,8 @@ def _decided(measured: Judgement, answer: Answer, references: References) -> Jud
         return replace(refused, diagnosis=(said,))
     error = compare.max_abs_error(strongest, truth)
     bound = references.bound(kind, wrt, strongest.dtype, error)
-    bound = widened(bound, error, answer.decided, answer.derivation, wrt)
+    size = compare.magnitude(truth)
+    bound = widened(bound, error, size, answer.decided, answer.derivation, wrt)
     assert measured.bound is not None
     if answer.case.dtype == strongest.dtype == torch.float64:
         measured = replace(measured, bound=max(measured.bound, bound))
