@@ -111,7 +111,7 @@ SENTENCES: dict[str, Words] = {
     "constant": "every element is {gradient:instead of {truth}}: a factor of {factor}",
     "wrong_sign": "the sign is wrong: the gradient is -1 times the truth{named}",
     "off_by_factor": "off by a factor of {factor}",
-    "off_by_unnamed": "off by a factor of {value:.9g}, which has no simple name",
+    "off_by_unnamed": "off by a factor of {value:factor}, which has no simple name",
     "wrong_signs": "right in size, of the wrong sign in {count} of {total} elements{place}",
     "tensor_left_out": "{operation} by the {tensor}, element by element, the gradient is right{apart}",
     "clipped": "clipped at {limit:.6g} in size: {count} of {total} elements are larger",

@@ -19,6 +19,7 @@ KINDS: dict[str, Callable[[Any], str]] = {
     ";": lambda sentences: "; ".join(map(str, sentences)),
     "is": words.verb,
     "fraction": lambda number: words.fraction(float(number)),
+    "factor": lambda number: words.factor(float(number)),
     "range": lambda ends: words.span(*map(float, ends)),
     "if several": lambda count: f"{count} " if count > 1 else "",
 }

@@ -49,6 +49,12 @@ def fraction(number: float) -> str:
     return f"{number:.6g}"
 
 
+def factor(number: float) -> str:
+    """Return nine digits of a factor, or as many as tell it from 1."""
+    short = f"{number:.9g}"
+    return short if short != "1" else f"1 + {number - 1:.3g}" if number > 1 else f"1 - {1 - number:.3g}"
+
+
 def span(low: float, high: float) -> str:
     """Return `0.01 to 0.3`, or `0.01` where the two read the same."""
     start, stop = f"{low:.3g}", f"{high:.3g}"

@@ -35,6 +35,8 @@ from tests.diagnose.diagnosed import COLUMN, NOTHING, ROW, SQUARE, SYMMETRIC, T,
         (1e-5, "off by a factor of 1/100000 (eps)"),
         (0.6931471805599453, "off by a factor of 0.693147 (ln 2)"),
         (1.2345, "off by a factor of 1.2345, which has no simple name"),
+        (1 + 1e-11, "off by a factor of 1 + 1e-11, which has no simple name"),
+        (1 - 2e-10, "off by a factor of 1 - 2e-10, which has no simple name"),
     ],
 )
 def test_a_factor_is_named(factor: float, words: str) -> None:
