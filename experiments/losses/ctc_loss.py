@@ -115,14 +115,16 @@ def reverse_sweep(
     z: Tensor, labels: Tensor, input_lengths: Tensor, label_lengths: Tensor,
     *, blank: int, zero_infinity: bool = False, reduction: Reduction = "mean",
 ) -> Gradients:  # fmt: skip
-    states, gamma = with_blanks(labels, blank), torch.zeros_like(alpha)
+    states = with_blanks(labels, blank)
     ways, ends = steps(states, blank), end_states(states, label_lengths)
+    now, found = torch.zeros_like(alpha[0]), []
     for t in reversed(range(len(z))):
-        if t + 1 < len(z):
-            two, one, stay = (gamma[t + 1, ..., None] * shares(before(alpha[t], ways))).unbind(dim=2)
-            gamma[t] = normed(stay + pad(one, (0, 1))[:, 1:] + pad(two, (0, 2))[:, 2:])
+        two, one, stay = (now[..., None] * shares(before(alpha[t], ways))).unbind(dim=2)
+        passed = normed(stay + pad(one, (0, 1))[:, 1:] + pad(two, (0, 2))[:, 2:])
         last = shares(torch.where(ends, alpha[t], -torch.inf))
-        gamma[t] = torch.where((input_lengths - 1 == t)[:, None], last, gamma[t])
+        now = torch.where((input_lengths - 1 == t)[:, None], last, passed)
+        found.append(now)
+    gamma = torch.stack(found[::-1])
     return {
         "z": by_class(gamma, grad_loss, logp, states, input_lengths, label_lengths, zero_infinity, reduction)
     }
@@ -152,7 +154,8 @@ def log_sum(x: Tensor) -> Tensor:
 
 def shares(x: Tensor) -> Tensor:
     """Return the softmax along the last dimension; of nothing but -inf it is 0."""
-    return torch.where(x.amax(dim=-1, keepdim=True) == -torch.inf, 0, torch.softmax(x, dim=-1))
+    none = x.amax(dim=-1, keepdim=True) == -torch.inf
+    return torch.where(none, 0, torch.softmax(torch.where(none, 0, x), dim=-1))
 
 
 def normed(gamma: Tensor) -> Tensor:
