@@ -58,7 +58,7 @@ def library(x: Tensor, *, kernel: int = 2, stride: int = 2, padding: int = 0) ->
 @in_float32
 def scattered(grad_y: Tensor, argmax: Tensor, x: Tensor) -> Gradients:
     flat = torch.zeros_like(x).flatten(2)
-    return {"x": flat.scatter_add(2, argmax.flatten(2), grad_y.flatten(2)).reshape(x.shape)}
+    return {"x": flat.scatter_add_(2, argmax.flatten(2), grad_y.flatten(2)).reshape(x.shape)}
 
 
 @in_float32

@@ -60,8 +60,8 @@ def scattered(grad_y: Tensor, x: Tensor, *, align_corners: bool = False) -> Grad
         lower, upper, f = places(x, axis, grad_y.shape[axis], align_corners)
         f = f if axis == 3 else f[:, None]
         size = [*grad.shape[:axis], x.shape[axis], *grad.shape[axis + 1 :]]
-        parts = grad.new_zeros(size).index_add(axis, lower, (1 - f) * grad)
-        grad = parts.index_add(axis, upper, f * grad)
+        parts = grad.new_zeros(size).index_add_(axis, lower, (1 - f) * grad)
+        grad = parts.index_add_(axis, upper, f * grad)
     return {"x": grad}
 
 

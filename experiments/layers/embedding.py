@@ -11,7 +11,7 @@ Row v of H' g is the sum of all g_t with ids_t = v: a row picked twice gets both
 `one_hot_product` carries the product out, in n V d steps; `index_add` adds each g_t to its row, in n d.
 
 The row padding_idx (a negative one counts from the end) is read but does not learn: forward detaches it,
-and the backward leaves its ids out.
+and the backward leaves its ids out, or sets its row to 0.
 
 Delicate: the assignment dW[ids] = g would keep one of several equal ids. The sum of a frequent id is long;
 the half precisions keep it in float32. On a GPU the order in which `index_add` adds is not fixed.
@@ -56,9 +56,11 @@ def library(ids: Tensor, W: Tensor, *, padding_idx: int | None) -> Tensor:
 
 @in_float32
 def index_add(grad_y: Tensor, ids: Tensor, W: Tensor, *, padding_idx: int | None = None) -> Gradients:
-    kept = learns(ids, W, padding_idx)
-    g = grad_y[kept]  # (n, d), n ids that learn
-    return {"W": g.new_zeros(W.shape).index_add(0, ids[kept], g)}
+    g = grad_y.reshape(-1, W.shape[1])  # (n, d)
+    dW = g.new_zeros(W.shape).index_add_(0, ids.reshape(-1), g)
+    if padding_idx is not None:
+        dW[padding_idx] = 0
+    return {"W": dW}
 
 
 @in_float32

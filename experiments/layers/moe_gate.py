@@ -60,7 +60,7 @@ def mixture(p: Tensor, f: Tensor) -> Tensor:
 def chosen(z: Tensor, k: int) -> Tensor:
     """Tell which k scores of each row are the highest."""
     best = torch.sort(z.detach(), dim=1, descending=True, stable=True).indices[:, :k]
-    return torch.zeros_like(z, dtype=torch.bool).scatter(1, best, value=True)
+    return torch.zeros_like(z, dtype=torch.bool).scatter_(1, best, value=True)
 
 
 register(

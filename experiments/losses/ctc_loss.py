@@ -180,7 +180,7 @@ def by_class(
 ) -> Tensor:  # fmt: skip
     """Return G (p - gamma), with gamma summed over the states of each class: (T, N, C)."""
     G = (grad_loss / divisor(label_lengths, reduction)).expand(len(label_lengths))[:, None]
-    seen = torch.zeros_like(logp).scatter_add(2, states.expand(len(gamma), -1, -1), gamma)
+    seen = torch.zeros_like(logp).scatter_add_(2, states.expand(len(gamma), -1, -1), gamma)
     never = gamma[0].sum(dim=1, keepdim=True) == 0
     slope = torch.where(never, 0 if zero_infinity else torch.nan, torch.exp(logp) - seen)
     return torch.where(after_the_end(logp, input_lengths), 0, G * slope)

@@ -4,7 +4,7 @@ r"""Negative log-likelihood of class labels, given the logarithms of probabiliti
 
     L_i = -w_t logp_it, where t is the label of row i
 
-Each row reads one number, so its gradient is one number:
+Each row reads one number, so its gradient is one number in a row of zeros:
 
     dL/dlogp_ic = -G_i w_t [c = t_i]     (N, C)
 
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from experiments.losses import cross_entropy
-from experiments.losses.cross_entropy import divisor, one_hot, refuse_unknown, upstream_by_row
+from experiments.losses.cross_entropy import divisor, refuse_unknown, upstream_by_row
 from runner.formula import Draw, Edge, Example, Gradients, Sizes, in_float32, integer, register
 
 Reduction = Literal["mean", "sum", "none"]
@@ -68,8 +68,9 @@ def picked_class(
     *, ignore_index: int = -100, reduction: Reduction = "mean",
 ) -> Gradients:  # fmt: skip
     G = upstream_by_row(grad_loss, labels, weight, ignore_index, reduction)
-    slopes = -G if weight is None else -G * weight
-    return {"logp": torch.where(one_hot(labels, logp.shape[1]), slopes, 0)}
+    chosen = torch.where(labels == ignore_index, 0, labels)[:, None]
+    slopes = -G if weight is None else -G * weight[chosen]
+    return {"logp": torch.zeros_like(logp).scatter_(1, chosen, slopes)}
 
 
 register(

@@ -33,7 +33,7 @@ def forward(x: Tensor, index: Tensor) -> Tensor:
 
 @in_float32
 def scattered(grad_y: Tensor, x: Tensor, index: Tensor) -> Gradients:
-    return {"x": torch.zeros_like(x).scatter_add(1, index, grad_y)}
+    return {"x": torch.zeros_like(x).scatter_add_(1, index, grad_y)}
 
 
 @in_float32
