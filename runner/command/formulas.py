@@ -48,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
 
         plugins.load(tuple(options.plugin))
     if options.name:
-        describe(options.name, console())
+        describe(options.name, console(), options.report)
     else:
         list_all(options.plugin, console(), options.report)
     return 0
@@ -106,14 +106,16 @@ def _cut(line: str, room: int) -> str:
     return line if len(line) <= room else f"{line[: room - 3].rstrip()}..."
 
 
-def describe(name: str, out: Console) -> None:
-    """Print the page of a formula and everything that may be set of it."""
+def describe(name: str, out: Console, report: Path | None = None) -> None:
+    """Print the page of a formula, everything that may be set of it, and what a sweep said of it."""
     from runner.formula import lookup, names
+    from runner.report.latest import latest_sweep, said_of
     from runner.report.show import reflowed
 
     if name not in names():
         raise UserError(unknown("formula", name, names()))
-    formula = lookup(name)
+    formula, report = lookup(name), report or latest_sweep()
+    said = said_of(report, formula.name) if report else []
     out.rule(name)
     _text(out, reflowed(formula.statement, out.width - INDENT))
     for heading, lines in _parts(formula):
@@ -121,8 +123,21 @@ def describe(name: str, out: Console) -> None:
             out.print(Text(f"\n{heading}", style="bold"))
             for line in lines:
                 _text(out, line)
+    _verdicts(said, report, out)
     shape = [f"shape.{n}={_typed(v)}" for n, v in _example(formula, "shape").items()]
     out.print(Text(f"\nRun it: {shlex.join(['handgrad', *_chosen(name), *shape[:1]])}"), soft_wrap=True)
+
+
+def _verdicts(said: Sequence[tuple[str, str, str]], report: Path | None, out: Console) -> None:
+    """Print the worst verdict of each derivation in each dtype."""
+    from runner.report.signs import shown
+
+    if said:
+        out.print(Text(f"\nVerdicts in {report}, at worst", style="bold"), soft_wrap=True)
+        width = max(len(f"{derivation}  {dtype}") for derivation, dtype, _ in said)
+        for derivation, dtype, verdict in said:
+            line = Text(f"{derivation}  {dtype}".ljust(width + INDENT)) + shown(verdict, out)
+            out.print(Padding(line, (0, 0, 0, INDENT), expand=False))
 
 
 def _parts(formula: "Formula") -> Iterator[tuple[str, Iterable[str]]]:

@@ -8,6 +8,7 @@ from runner.report.counts import place
 
 OUTPUTS = Path("outputs")
 SUMMARY, OF_A_SWEEP = "summary.csv", "multirun.yaml"
+NEEDED = ("formula", "derivation", "dtype", "verdict")
 
 
 def latest_sweep(below: Path = OUTPUTS) -> Path | None:
@@ -22,17 +23,26 @@ def worst_verdicts(folder: Path) -> dict[str, str]:
 
     `unsupported` is one only where nothing was judged. Raises UserError where a folder has no summary.
     """
+    worst: dict[str, str] = {}
+    for row in _rows(folder):
+        worst[row["formula"]] = max(worst.get(row["formula"], "unsupported"), row["verdict"], key=_badness)
+    return worst
+
+
+def said_of(folder: Path, formula: str) -> list[tuple[str, str, str]]:
+    """Return derivation, dtype and worst verdict of each line that a summary has of a formula."""
+    rows = (row for row in _rows(folder) if row["formula"] == formula)
+    return [(row["derivation"], row["dtype"], row["verdict"]) for row in rows]
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
     try:
         with (folder / SUMMARY).open(newline="") as file:
-            said = [(row["formula"], row["verdict"]) for row in csv.DictReader(file)]
+            return [{name: row[name] for name in NEEDED} for row in csv.DictReader(file)]
     except FileNotFoundError:
         raise UserError(f"{folder}: has no {SUMMARY}, which a sweep writes") from None
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{folder / SUMMARY}: is no summary of a sweep: {error}") from error
-    worst: dict[str, str] = {}
-    for formula, verdict in said:
-        worst[formula] = max(worst.get(formula, "unsupported"), verdict, key=_badness)
-    return worst
 
 
 def _badness(verdict: str) -> int:

@@ -86,7 +86,8 @@ def swept(folder: Path, *rows: tuple[str, str], minutes: int = 0) -> Path:
     """Write what a sweep leaves in its folder: formulas and verdicts, some minutes ago."""
     folder.mkdir(parents=True)
     (folder / "multirun.yaml").touch()
-    lines = ["formula,dtype,verdict", *(f"{name},float32,{verdict}" for name, verdict in rows)]
+    head = "formula,derivation,dtype,verdict"
+    lines = [head, *(f"{name},residual,float32,{verdict}" for name, verdict in rows)]
     (folder / "summary.csv").write_text("\n".join(lines) + "\n")
     then = time.time() - 60 * minutes
     os.utime(folder / "summary.csv", (then, then))
@@ -116,6 +117,19 @@ def test_the_worst_verdict_of_the_last_sweep_stands_beside_each_formula(
     assert max(map(len, lines)) <= WIDTH
 
 
-def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
+def test_what_a_sweep_said_of_a_formula_stands_on_its_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = swept(tmp_path / "mine", ("mse", "inaccurate"), ("svd", "correct"))
+    lines = printed(capsys, monkeypatch, "mse", "--report", str(folder))
+    at = lines.index(f"Verdicts in {folder}, at worst")
+    assert lines[at + 1 : at + 3] == ["  residual  float32  ≈ inaccurate", ""]
+
+
+@pytest.mark.parametrize("name", [[], ["mse"]])
+def test_a_folder_without_a_summary_is_refused(
+    name: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(UserError, match=r"has no summary\.csv"):
-        formulas.main(parsed("formulas", ["--report", str(tmp_path)]))
+        formulas.main(parsed("formulas", [*name, "--report", str(tmp_path)]))
+    assert capsys.readouterr().out == ""
