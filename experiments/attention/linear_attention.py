@@ -60,10 +60,10 @@ def scan(grad_y: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Gradients:
     for t in range(T):
         S, r = S + outer(K, v, t), r + column(K, t)
         z = (column(Q, t) * r).sum(dim=-2)
-        u[..., t, :] = grad_y[..., t, :] / z
+        u[..., t, :] = of_z = grad_y[..., t, :] / z
         y = (S.mT @ column(Q, t))[..., 0] / z
-        uy[..., t, :] = (u[..., t, :] * y).sum(dim=-1, keepdim=True)
-        dQ[..., t, :] = (S @ column(u, t) - uy[..., t, None, :] * r)[..., 0]
+        uy[..., t, :] = along_y = (of_z * y).sum(dim=-1, keepdim=True)
+        dQ[..., t, :] = (S @ of_z[..., None])[..., 0] - along_y * r[..., 0]
     for t in reversed(range(T)):
         R, n = R + outer(Q, u, t), n + column(Q, t) * uy[..., t, None, :]
         dK[..., t, :] = (R @ column(v, t) - n)[..., 0]

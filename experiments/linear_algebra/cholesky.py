@@ -75,9 +75,8 @@ def unblocked(grad_L: Tensor, L: Tensor) -> Gradients:
     grad = grad_L.tril()  # becomes that of A, column by column
     for j in reversed(range(len(L))):
         d, c, K = L[j, j], L[j + 1 :, j], L[j:, :j]
-        s = grad[j:, j]  # a view
-        s[0] = (s[0] - s[1:] @ c / d) / 2
-        s /= d  # g_s
+        s = grad[j:, j].clone()
+        grad[j:, j] = s = torch.cat([(s[:1] - s[1:] @ c / d) / 2, s[1:]]) / d  # g_s
         grad[j, :j] -= s @ K  # g_r
         grad[j:, :j] -= torch.outer(s, K[0])  # g_K
     return {"A": sym(grad)}

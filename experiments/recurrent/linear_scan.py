@@ -43,8 +43,8 @@ def forward(a: Tensor, b: Tensor, h0: Tensor) -> dict[str, Tensor]:
 def sequential(grad_h: Tensor, before: Tensor, a: Tensor, h0: Tensor) -> Gradients:
     d, carried = torch.zeros_like(a), torch.zeros_like(h0)
     for t in reversed(range(len(a))):
-        d[t] = grad_h[t] + carried
-        carried = a[t] * d[t]
+        d[t] = step = grad_h[t] + carried
+        carried = a[t] * step
     return {"b": d, "a": d * before, "h0": carried}
 
 

@@ -51,8 +51,8 @@ def through_time(
     before, h = states[:, :-1], states[:, 1:]
     da, carried = torch.zeros_like(h), torch.zeros_like(h0)
     for t in reversed(range(h.shape[1])):
-        da[:, t] = through(grad_h[:, t] + carried, tanh.output_square(h[:, t]))
-        carried = da[:, t] @ U
+        da[:, t] = step = through(grad_h[:, t] + carried, tanh.output_square(h[:, t]))
+        carried = step @ U
     of_input, of_state = linear.outer_product(da, x, W, b), linear.outer_product(da, before, U)
     return {**of_input, "U": of_state["W"], "h0": carried}
 

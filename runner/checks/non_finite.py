@@ -52,12 +52,12 @@ def non_finite(subject: Subject) -> Iterator[Outcome]:
     if not subject.derivation.kind.takes_upstream:
         return
     case = with_all_digits(subject.small())
-    names = [*(f"grad_{output}" for output in case.upstream), *subject.free]
     _, price = priced(lambda: subject.sample_at("", case))
-    chosen = evenly(names, price, SAMPLES)
+    inputs = evenly(subject.free, price, SAMPLES)
+    chosen = [*inputs, *(f"grad_{output}" for output in case.upstream)]
     spoilt = subject.once("non-finite", lambda: list(_spoilt(subject, case, chosen)))
     outcomes = [outcome for sample in spoilt for outcome in _compared(subject, sample)]
-    if left_out := [name for name in names if name not in chosen]:
+    if left_out := [name for name in subject.free if name not in inputs]:
         yield Outcome(check=NAME, broken=say("left_out", what=left_out), verdict=None)
     yield from (outcome for outcome in outcomes if outcome.verdict)
     yield from _noted([outcome for outcome in outcomes if not outcome.verdict])

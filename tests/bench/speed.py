@@ -28,7 +28,9 @@ AT_LARGE = {
     **dict.fromkeys(("cholesky", "eigh", "inverse", "logdet", "matrix_exp"), "n=256"),
     **dict.fromkeys(("qr", "svd"), "m=256 n=256"), "solve": "n=256 k=16", "lstsq": "m=256 n=128 k=16",
     "implicit_fixed_point": "N=64 d=256 n=256", "einsum": "b=1 i=256 j=256 k=256",
-    **dict.fromkeys(("scaled_dot_product_attention", "flash_attention", "attention_softcap"), ATTENTION),
+    **dict.fromkeys(("scaled_dot_product_attention", "attention_softcap"), ATTENTION),
+    "flash_attention": f"{ATTENTION} params.tile=128",
+    "fused_linear_cross_entropy": "N=1024 d=512 V=4096 params.chunk=256", "info_nce": "N=1024 d=512",
     "linear_attention": "batch=[2,8] T=512 d=64 e=64", "multi_head_attention": "N=4 T=256 D=256",
     "grouped_query_attention": "N=2 K=2 G=4 T=256 S=256 d=64 e=64", "transformer_block": "N=4 T=128 D=256",
     "gpt2": "layers=4 N=4 T=64 D=128 V=512", "embedding_bn_mlp": "N=1024 k=3 d=16 h=256 V=27",
@@ -36,7 +38,7 @@ AT_LARGE = {
     "group_norm": IMAGES.replace("32", "36"), "upsample_bilinear": IMAGES.replace("128", "64"),
     "depthwise_conv2d": f"{IMAGES} kernel=[3,3]", "conv2d": f"{IMAGES} O=32 kernel=[3,3]",
     "conv1d": "N=8 C=64 O=64 L=1024 K=3", "conv_transpose2d": "N=4 C=32 O=32 places=[64,64] kernel=[3,3]",
-    "lenet": "N=64 A=6 B=16 C=120 image=[32,32] k=5", "linear_scan": "T=1024 n=4096",
+    "lenet": "N=64 A=6 B=16 C=120 image=[32,32] k=5", "linear_scan": "T=128 n=16384",
     **dict.fromkeys(("rnn_bptt", "lstm_bptt"), "N=64 T=64 D=128 H=128"),
     "embedding": "batch=[64,128] V=16384 d=256", "gather": "m=2048 n=2048 k=2048", "outer": "m=2048 n=2048",
     "sum_to_shape": "a=[64,1,512] b=[128,1]", "matmul": "a=[8,1,512,512] b=[2,512,512]",
@@ -74,7 +76,7 @@ def _best(name: str, elements: int) -> dict[str, Any]:
 def _shape(name: str, elements: int) -> list[str]:
     """Return the shape at which the inputs have about so many elements."""
     if elements == LARGE and name in AT_LARGE:
-        return [f"shape.{size}" for size in AT_LARGE[name].split()]
+        return [size if "." in size else f"shape.{size}" for size in AT_LARGE[name].split()]
     factors = (*range(1, 2**11), *range(2**17, LARGEST, 2**17)) if elements else [1]  # last, of a vector
     best = min(factors, key=lambda factor: abs(math.log(_size(name, factor) / max(elements, 1))))
     return [f"enlarge={best}"]

@@ -11,7 +11,7 @@ from runner.formula.foreign import register_function
 from runner.settings import Check, Config, Inputs
 from tests.checks.planting import judged
 from tests.conftest import Plant
-from tests.registry import rows
+from tests.registry import rows, specification
 
 Gradients = dict[str, Tensor]
 SHAPE = {"m": 4, "n": 5}
@@ -46,6 +46,15 @@ def test_each_second_derivative_is_told_by_name(plant: Plant) -> None:
     assert "the gradient by x has no derivative by W" in said["forgets_w", "x"][1]
     assert "the gradient by W has no derivative by grad_y" in said["forgets_upstream", "W"][1]
     assert said["forgets_upstream", "x"][0] == ""
+
+
+@pytest.mark.parametrize(
+    "experiment", ["cholesky", "linear_attention", "linear_scan", "rnn_bptt", "ctc_loss"]
+)
+def test_gradients_that_are_made_step_by_step_can_be_differentiated(experiment: str) -> None:
+    level = Check("full", second_order=True)
+    found = rows(specification(experiment, dtype="float64", check=level))
+    assert {(row.derivation, row.wrt, row.failed_checks) for row in found if row.failed_checks} == set()
 
 
 class Linear(torch.autograd.Function):
