@@ -42,7 +42,7 @@ AT_LARGE = {
     **dict.fromkeys(("rnn_bptt", "lstm_bptt"), "N=64 T=64 D=128 H=128"),
     "embedding": "batch=[64,128] V=16384 d=256", "gather": "m=2048 n=2048 k=2048", "outer": "m=2048 n=2048",
     "sum_to_shape": "a=[64,1,512] b=[128,1]", "matmul": "a=[8,1,512,512] b=[2,512,512]",
-    "ctc_loss": "T=256 N=32 C=64 S=32",
+    "pairwise_distance": "m=256 n=256 d=64", "ctc_loss": "T=256 N=32 C=64 S=32",
 }  # fmt: skip
 """Where all dimensions enlarged alike are a shape that nobody has."""
 FIGURES = ("manual_ms", "autograd_ms", "speedup", "speedup_low", "efficiency", "autograd_efficiency")
