@@ -16,6 +16,7 @@ from torch import Tensor
 from runner.case.case import Case
 from runner.case.inputs import seeded
 from runner.case.spec import DTYPES, DTypeName, case_of
+from runner.checks.budget import priced
 from runner.compare import max_abs_error
 from runner.formula.kind import Kind
 from runner.formula.signature import Function, signature
@@ -135,16 +136,18 @@ RIVALS: Mapping[str, Rival] = MappingProxyType(
         "2x rule": twice_the_error,
     }
 )
-MOST_TERMS = 256  # of a case that gradgradcheck slow is shown
+CALLS = {"gradcheck slow": 3, "gradgradcheck slow": 24}  # of forward and backward, for each number
+MOST = 2**33  # that they may cost, as a budget of checks has it: some seconds
 TWICE_DIFFERENTIATED = ("gradgradcheck slow", "gradgradcheck fast")
 
 
 def applies(name: str, target: Target) -> bool:
     """Tell whether a rival has something to say: not every derivation can be differentiated again.
 
-    gradgradcheck's slow mode would take minutes where a case has many numbers.
+    Slow modes would take minutes where a case has many numbers, and many steps.
     """
-    if name == "gradgradcheck slow" and target.case.terms > MOST_TERMS:
+    _, price = priced(lambda: reference.by_forward(reference.in_float64(target.case), target.kind))
+    if CALLS.get(name, 0) * target.case.terms * price.total > MOST:
         return False
     return name not in TWICE_DIFFERENTIATED or bool(second_derivative(target, target.function))
 
