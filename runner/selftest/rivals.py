@@ -137,7 +137,7 @@ RIVALS: Mapping[str, Rival] = MappingProxyType(
     }
 )
 CALLS = {"gradcheck slow": 3, "gradgradcheck slow": 24}  # of forward and backward, for each number
-MOST = 2**33  # that they may cost, as a budget of checks has it: some seconds
+MOST = 2**32  # that they may cost, as a budget of checks has it: some seconds
 TWICE_DIFFERENTIATED = ("gradgradcheck slow", "gradgradcheck fast")
 
 
@@ -147,7 +147,8 @@ def applies(name: str, target: Target) -> bool:
     Slow modes would take minutes where a case has many numbers, and many steps.
     """
     _, price = priced(lambda: reference.by_forward(reference.in_float64(target.case), target.kind))
-    if CALLS.get(name, 0) * target.case.terms * price.total > MOST:
+    numbers = sum(target.case.inputs[wrt].numel() for wrt in target.gradients)
+    if CALLS.get(name, 0) * numbers * price.total > MOST:
         return False
     return name not in TWICE_DIFFERENTIATED or bool(second_derivative(target, target.function))
 

@@ -31,7 +31,7 @@ class Grown(NamedTuple):
 
 GROWN = (
     Grown("matvec", "outer_product", ("shape.m=4096", "shape.n=4096"), {"m": 1, "n": 1}),  # from 64 MB on
-    Grown("outer", "products", ("shape.m=4096", "shape.n=4096"), {"m": 1, "n": 1}),
+    Grown("outer", "products", ("shape.m=2048", "shape.n=4096"), {"m": 1, "n": 1}),
     Grown("matvec", "jacobian", ("shape.m=256", "shape.n=64"), {"m": 2, "n": 1}),  # m m n numbers: 16 MB
 )
 
