@@ -6,14 +6,15 @@ from typing import Literal
 from runner.diagnose import Statement
 from runner.locate.place import Place
 
-Kind = Literal["repair", "step", "nowhere"]
+Kind = Literal["repair", "step", "unread", "nowhere"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """An answer; `places` are one, or two of which one holds the mistake.
 
-    `text` is the expression that a repair changes, `seeds` on how many it was run, `due` what a wrong step
+    `text` is the expression that a repair changes, or a name that nothing reads and these places should,
+    `seeds` on how many it was run, `due` what a wrong step
     should be; `between` are the places that are left where it is not located, for the `reason` given.
     """
 

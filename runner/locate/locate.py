@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import torch
 
@@ -16,18 +16,23 @@ from runner.locate.dues import Dues
 from runner.locate.edit import Edit
 from runner.locate.replay import Clock, OutOfTimeError, Side
 from runner.locate.returned import of_returned
+from runner.locate.rewrite import rewriting
 from runner.locate.search import Search
-from runner.locate.spot import Due, Repair, Spot, distinct
-from runner.locate.weigh import contradicted, near, of_repairs, of_spots
+from runner.locate.spot import Due, Repair, Rewrite, Spot, distinct
+from runner.locate.unused import of_unused
+from runner.locate.weigh import contradicted, near, of_repairs, of_rewrites, of_spots
 
 SECONDS = 2.0
 """What one answer may take."""
 OF_REPAIRS = 0.6
 """Of that, what looking for repairs may take."""
+OF_REWRITES = 0.3
+"""Of what is left then, what each kind of changes of the source may take."""
 MOST_OF_LOCAL = 1.6
 """What an edit costs where other values are not asked for."""
 
 Skip = Callable[[Spot, Edit], bool]
+Words = Callable[[str], bool]
 
 
 def located(spec: Spec, derivation: Derivation) -> Answer:
@@ -36,16 +41,16 @@ def located(spec: Spec, derivation: Derivation) -> Answer:
 
 
 def searched(
-    spec: Spec, derivation: Derivation, skip: Skip | None = None
+    spec: Spec, derivation: Derivation, skip: Skip | None = None, words: Words | None = None
 ) -> tuple[Answer, Search | None, list[Repair]]:
     """Return the answer with the search that it comes from; `skip` leaves edits out of it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a derivation is warned of has been told when it was judged
-        return _searched(spec, derivation, skip)
+        return _searched(spec, derivation, skip, words)
 
 
 def _searched(
-    spec: Spec, derivation: Derivation, skip: Skip | None
+    spec: Spec, derivation: Derivation, skip: Skip | None, words: Words | None
 ) -> tuple[Answer, Search | None, list[Repair]]:
     _warm_up()
     clock = Clock.of(SECONDS)
@@ -57,8 +62,8 @@ def _searched(
         return Answer(kind="nowhere", reason="raises"), None, []
     if isinstance(search, str):
         return Answer(kind="nowhere", reason=search), None, []
-    if skip:
-        search.skip = skip
+    search.skip = skip or search.skip
+    search.skip_words = words or search.skip_words
     repairs: list[Repair] = []
     return answered(search, repairs), search, repairs
 
@@ -113,13 +118,18 @@ def answered(search: Search, repairs: list[Repair]) -> Answer:
     try:
         with search.one.clock.part(OF_REPAIRS), suppress(OutOfTimeError):
             _repair(search, repairs)
+        seeds = len({id(side) for side in search.sides})
+        if search.rewrites:
+            return of_rewrites(search, seeds)
+        if not repairs and search.unread:
+            return search.unread
         best = near(repairs)
         if len(distinct(r.spot.place for r in best)) != 1 or search.is_soft(best[0].spot):
             dues.extend(Dues(search).found())
         if not repairs and not dues:
             dues.extend(Dues(search).found(soft=True))
         if repairs and not contradicted(search, repairs, dues):
-            return replace(of_repairs(search, repairs, dues), seeds=len({id(side) for side in search.sides}))
+            return replace(of_repairs(search, repairs, dues), seeds=seeds)
         return of_spots(search, dues)
     except OutOfTimeError:
         return of_repairs(search, repairs, dues) if repairs else Answer(kind="nowhere", reason="time")
@@ -127,12 +137,25 @@ def answered(search: Search, repairs: list[Repair]) -> Answer:
 
 def _repair(search: Search, repairs: list[Repair]) -> None:
     """Look for repairs, the cheapest kinds first; those that are found when the time is over stay."""
+    source = rewriting(search)
     repairs.extend(search.local_repairs())
-    if not repairs or min(r.edit.cost for r in repairs) > MOST_OF_LOCAL:
+    if not repairs and source:
+        _part(search, source.small)
+    if not search.rewrites and (not repairs or min(r.edit.cost for r in repairs) > MOST_OF_LOCAL):
         repairs.extend(search.pool_repairs(arguments=False))
-    if not repairs:
-        repairs.extend(search.unfinished())
-    if not repairs:
-        repairs.extend(search.pool_repairs(arguments=True))
-    if not repairs:
-        repairs.extend(search.curved_repairs())
+    if not repairs and not search.rewrites and (unread := of_unused(search)) is not None:
+        search.unread = unread
+        return
+    for kind in (source.signs, source.wraps) if source else ():
+        if not repairs and not search.rewrites:
+            _part(search, kind)
+    others = (search.unfinished, partial(search.pool_repairs, arguments=True), search.curved_repairs)
+    for more in others:
+        if not repairs and not search.rewrites:
+            repairs.extend(more())
+
+
+def _part(search: Search, kind: Callable[[], Iterator[Rewrite]]) -> None:
+    """Look for changes of the source for a part of the time."""
+    with search.one.clock.part(OF_REWRITES), suppress(OutOfTimeError):
+        search.rewrites.extend(kind())

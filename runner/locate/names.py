@@ -30,6 +30,8 @@ class Names:
         if event != "call" or is_machinery(frame.f_code) or frame.f_code is ROOT:
             return None
         frame.f_trace_lines = True
+        if self.recorder is not None:
+            self.recorder.trace.codes.setdefault(frame.f_code)
         self.seen[frame] = {}
         with torch._C.DisableTorchFunction():
             self._bound(frame, frame.f_back)

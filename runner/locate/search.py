@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from runner.locate.answer import Answer
 from runner.locate.arithmetic import of_functions, of_result
 from runner.locate.edit import Call, Edit
 from runner.locate.edits import local_edits
 from runner.locate.needs import need, needed_values
-from runner.locate.spot import Repair, Spot
+from runner.locate.spot import Repair, Rewrite, Spot
 from runner.locate.standing import Standing
 from runner.locate.stock import Stock, binding_edits, pool_edits
 
@@ -33,6 +34,9 @@ class Search(Standing):
     """The search for repairs."""
 
     skip: Callable[[Spot, Edit], bool] = lambda spot, edit: False
+    skip_words: Callable[[str], bool] = lambda words: False
+    rewrites: list[Rewrite] = field(default_factory=list)
+    unread: Answer | None = None
     affine: dict[Spot, bool] = field(default_factory=dict)
     needs: dict[Spot, list[Tensor] | None] = field(default_factory=dict)
 

@@ -1,7 +1,8 @@
 """Places where a mistake may be, what repairs them, and what they should be."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import CodeType
 
 from torch import Tensor
 
@@ -53,6 +54,18 @@ class Repair:
     def what(self) -> Statement:
         """What is changed, as data."""
         return self.edit.what
+
+
+@dataclass(frozen=True, eq=False)
+class Rewrite:
+    """A change of a function that makes every gradient right at all sides; `words` are how it reads then."""
+
+    place: Place
+    what: Statement
+    cost: float
+    text: str
+    codes: Mapping[CodeType, CodeType]
+    words: str
 
 
 @dataclass(frozen=True, eq=False)

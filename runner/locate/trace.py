@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import CodeType
 from typing import Any
 
 from torch import Tensor
@@ -115,6 +116,7 @@ class Trace:
     returned: dict[str, int | None] = field(default_factory=dict)  # the step that made each gradient
     entries: dict[str, Place] = field(default_factory=dict)  # the line that put it under its name
     entered: dict[str, list[Place]] = field(default_factory=dict)  # the lines that put it under any
+    codes: dict[CodeType, None] = field(default_factory=dict)  # of the functions that ran
     reads_numbers: bool = False
     calls: int = 0
 

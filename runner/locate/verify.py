@@ -1,25 +1,27 @@
 """Whether a repair holds where nobody looked for it: at more seeds, and at the experiment's own shape."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from runner.case.case import Case
 from runner.case.spec import Spec, case_of
+from runner.formula import Shape
 from runner.formula.derivation import Derivation
+from runner.formula.transplant import transplanted
 from runner.locate.case import small_case
 from runner.locate.replay import Clock, Side
 from runner.locate.search import Search
-from runner.locate.spot import Repair
+from runner.locate.spot import Repair, Rewrite
 
 
-def still_holds(spec: Spec, derivation: Derivation, search: Search, repair: Repair) -> bool:
+def still_holds(spec: Spec, derivation: Derivation, search: Search, repair: Repair | Rewrite) -> bool:
     """Tell whether a repair makes every gradient right on four cases that the search has not seen."""
-    own = replace(spec, upstream="normal", dtype="float64")
-    cases = [
-        *(small_case(spec, seed, seed) for seed in (2, 3)),
-        small_case(spec, 4),
-        (case_of(own), spec.shape),
-    ]
+    if isinstance(repair, Rewrite):
+        changed = replace(derivation, function=transplanted(derivation.function, repair.codes))
+        sides = (Side.of(*seen, changed, Clock.of(10)) for seen in _unseen(spec))
+        return not any(side.wrong(side.trace.gradients) for side in sides)
     names = [step.name for step in search.one.trace.steps.values()]
-    for case, shape in cases:
+    for case, shape in _unseen(spec):
         side = Side.of(case, shape, derivation, Clock.of(10))
         if [step.name for step in side.trace.steps.values()] != names:
             continue  # another number of passes: the steps are not the same ones
@@ -29,3 +31,10 @@ def still_holds(spec: Spec, derivation: Derivation, search: Search, repair: Repa
         if not side.repaired(repair.spot.steps, repair.spot.bindings, repair.edit.make):
             return False
     return True
+
+
+def _unseen(spec: Spec) -> Iterator[tuple[Case, Shape]]:
+    own = replace(spec, upstream="normal", dtype="float64")
+    yield from (small_case(spec, seed, seed) for seed in (2, 3))
+    yield small_case(spec, 4)
+    yield case_of(own), spec.shape

@@ -1,15 +1,23 @@
 """Makes an answer of repairs, of what steps should be, and of the lines that are left."""
 
+import ast
 from collections.abc import Sequence
 
+from runner.diagnose import Statement
 from runner.locate.alone import Alone
 from runner.locate.answer import Answer
 from runner.locate.needs import need
-from runner.locate.place import Place
+from runner.locate.place import Line, Place
 from runner.locate.replay import OutOfTimeError
 from runner.locate.returned import MOST_NAMED
 from runner.locate.search import NEAR, Search
-from runner.locate.spot import Due, Repair, Spot, distinct
+from runner.locate.spot import Due, Repair, Rewrite, Spot, distinct
+
+MOST_OF_SMALL = 1.6
+"""What a change costs that needs nothing but what stands there."""
+
+OF_VALUES = ("times", "turned")
+"""Changes of what a step makes, whoever makes it."""
 
 
 def contradicted(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]) -> bool:
@@ -37,11 +45,63 @@ def of_repairs(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]) -
     places = distinct(r.spot.place for r in best)
     if len(places) == 1 and search.is_soft(best[0].spot):
         places = distinct([*places, *_users(search, best[0].spot)])[:MOST_NAMED]
+    if best[0].what.name in OF_VALUES:
+        places = distinct([*places, *_inside(search, best[0].spot)])
+    if len(places) == 1:
+        places = distinct([*places, *bypassed(search, places[0], best[0].what)])[:MOST_NAMED]
     if len(places) > MOST_NAMED:
         return Answer(kind="nowhere", reason="several_repairs", between=tuple(places))
     due = dues[0].value if dues else ""
     text = best[0].spot.steps[0].place[0].text if best[0].spot.steps else best[0].spot.bindings[0].name
     return Answer(kind="repair", places=tuple(places), repair=best[0].what, due=due, text=text)
+
+
+def of_rewrites(search: Search, seeds: int) -> Answer:
+    """Name the places of the likeliest changes of the source."""
+    least = min(rewrite.cost for rewrite in search.rewrites)
+    best = sorted((r for r in search.rewrites if r.cost <= least + NEAR), key=lambda r: r.cost)
+    places = distinct(r.place for r in best)
+    if len(places) == 1:
+        places = distinct([*places, *_instead(search, best[0])])[:MOST_NAMED]
+    if len(places) > MOST_NAMED:
+        return Answer(kind="nowhere", reason="several_repairs", between=tuple(places))
+    return Answer(kind="repair", places=tuple(places), repair=best[0].what, text=best[0].text, seeds=seeds)
+
+
+def _instead(search: Search, rewrite: Rewrite) -> list[Place]:
+    """Return what a change makes up for, or passes by: the end of what is called there, or a name's line."""
+    here = rewrite.place[0]
+    inner = [s for s in search.suspects if s.steps and any(_same(line, here) for line in s.place[1:])]
+    if inner and rewrite.cost >= MOST_OF_SMALL:
+        return [max(inner, key=lambda spot: spot.time).place]
+    return bypassed(search, rewrite.place, rewrite.what)
+
+
+def bypassed(search: Search, place: Place, what: Statement) -> list[Place]:
+    """Return the line of the one suspect whose name a change takes out of an expression."""
+    old, new = (_names(str(what.figures.get(key, ""))) for key in ("old", "new"))
+    found = [
+        spot.place
+        for spot in search.suspects
+        if not spot.is_argument and not _same(spot.place[0], place[0]) and _called(spot) & (old - new)
+    ]
+    return found[-1:]
+
+
+def _called(spot: Spot) -> set[str]:
+    """Return the names that get what a spot makes."""
+    return {name for step in spot.steps for name in step.named} | {b.name for b in spot.bindings}
+
+
+def _names(text: str) -> set[str]:
+    try:
+        return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    except SyntaxError:
+        return set()
+
+
+def _same(one: Line, other: Line) -> bool:
+    return (one.file, one.line) == (other.file, other.line)
 
 
 def of_spots(search: Search, dues: Sequence[Due]) -> Answer:
@@ -57,14 +117,26 @@ def of_spots(search: Search, dues: Sequence[Due]) -> Answer:
         found, places = likelier, distinct(spot.place for spot in likelier)
         if len(places) == 1:
             places = distinct([*places, *_misused(search, found)])
+        if len(places) == 1:
+            places = distinct([*places, *_passed_on(search, found)])[:MOST_NAMED]
         if dues and len(places) == MOST_NAMED + 1 and search.one.missing is not None:
             places = places[:MOST_NAMED]  # the last is where it comes to light
-        if 0 < len(places) <= (MOST_NAMED if search.one.missing is not None else 1):
+        if len(places) == MOST_NAMED + 1 and search.one.missing is None:
+            places = places[1:]  # the shape is wrong by what is done last
+        if 0 < len(places) <= MOST_NAMED:
             if dues:
                 places.sort(key=lambda place: place != dues[0].spot.place)
             return Answer(kind="step", places=tuple(places), due=due)
     reason = "between" if dues else "several"
     return Answer(kind="nowhere", reason=reason, between=tuple(places), due=due)
+
+
+def _inside(search: Search, spot: Spot) -> list[Place]:
+    """Return where what a step is given was made in what its line calls."""
+    sources = {source for step in spot.steps for source in step.sources}
+    here = spot.place[0]
+    made = [s for s in search.suspects if s.indices & sources and any(_same(p, here) for p in s.place[1:])]
+    return [one.place for one in made[-1:]]
 
 
 def _users(search: Search, spot: Spot) -> list[Place]:
@@ -78,6 +150,15 @@ def _is_before(search: Search, spot: Spot, first: Spot) -> bool:
     made = {binding.source for binding in first.bindings if binding.source is not None} | first.indices
     before = search.one.trace.ancestors(made)
     return spot is first or bool(spot.indices & before) or (bool(spot.bindings) and spot.time <= first.time)
+
+
+def _passed_on(search: Search, spots: Sequence[Spot]) -> list[Place]:
+    """Return the one line that hands on as it is what a wrong step makes."""
+    made = {index for spot in spots for index in spot.indices}
+    own = {(line.file, line.line) for spot in spots for line in spot.place}
+    bound = (b for b in search.one.trace.bindings if b.source in made and not b.is_argument)
+    lines = distinct(b.place for b in bound if (b.place[0].file, b.place[0].line) not in own)
+    return lines if len(lines) == 1 else []
 
 
 def _misused(search: Search, spots: Sequence[Spot]) -> list[Place]:

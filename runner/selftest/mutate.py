@@ -15,13 +15,13 @@ from runner.case.case import Case
 from runner.errors import reason
 from runner.formula.precision import is_widened
 from runner.formula.signature import Function
+from runner.formula.transplant import transplanted
 from runner.formula.weak import cached_weakly
 from runner.names import package_of
 from runner.selftest.due import Due
 from runner.selftest.mistake import Mistake, Target
 from runner.selftest.operators import OPERATORS
 from runner.selftest.operators.calls import MOVES, REDUCTIONS
-from runner.selftest.transplant import transplanted
 
 AXES = (*REDUCTIONS, *MOVES, "flatten", "unflatten", "unsqueeze", "squeeze", "split", "cat", "triu", "tril")
 """Calls whose whole numbers are axes, which an operator of their own changes."""
@@ -97,11 +97,13 @@ def definition(function: FunctionType) -> ast.FunctionDef:
 
 def changes(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
     """Yield each change of the body, by class of mistake; a change that reads the same comes once."""
-    return ((kind, changed) for kind, changed, _ in placed_changes(tree))
+    return ((kind, changed) for kind, changed, *_ in placed_changes(tree))
 
 
-def placed_changes(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef, ast.AST]]:
-    """Yield each change of the body, by class of mistake, with the node that was changed."""
+def placed_changes(
+    tree: ast.FunctionDef,
+) -> Iterator[tuple[str, ast.FunctionDef, ast.AST, ast.AST | None]]:
+    """Yield each change of the body, by class of mistake, with the node and what stands in its place."""
     original, seen = ast.unparse(tree), set()
     skipped = _axes_and_indices(tree)
     for statement in tree.body:
@@ -114,7 +116,7 @@ def placed_changes(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef
                     text = ast.unparse(changed)
                     if text != original and text not in seen:
                         seen.add(text)
-                        yield kind, changed, node
+                        yield kind, changed, node, instead
 
 
 def replaced(tree: ast.FunctionDef, node: ast.AST, instead: ast.AST | None) -> ast.FunctionDef:

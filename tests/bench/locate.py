@@ -19,7 +19,7 @@ from runner.locate.answer import Answer
 from runner.locate.listing import listing
 from runner.locate.place import Place
 from runner.locate.search import Search
-from runner.locate.spot import Repair
+from runner.locate.spot import Repair, Rewrite
 from runner.locate.verify import still_holds
 from runner.selftest.targets import targets
 from tests.locate.planted import Planted, by_hand, from_source
@@ -70,24 +70,31 @@ class Outcome:
 
 
 def outcome(planted: Planted, taken_out: bool) -> Outcome:
-    """Ask the locator; take out of its search, where asked to, what it finds at the right place."""
+    """Ask the locator; take out of its search, where asked to, what it finds at the right place.
+
+    Taken out too is what would undo the mistake: a function that reads as it did before.
+    """
     spec, derivation = planted.target.spec, planted.derivation
     one, search, repairs = _asked(planted)
-    banned = {
-        (r.spot.place, r.spot.time, str(r.what)) for r in repairs if taken_out and one.names((r.spot.place,))
-    }
-    if banned:
-        one, search, repairs = _asked(planted, lambda g, e: (g.place, g.time, str(e.what)) in banned)
+    if taken_out and search is not None:
+        banned = {(r.spot.place, r.spot.time, str(r.what)) for r in repairs if one.names((r.spot.place,))}
+        words = {r.words for r in search.rewrites if one.names((r.place,))} | planted.undone
+        one, search, repairs = _asked(
+            planted, lambda g, e: (g.place, g.time, str(e.what)) in banned, words.__contains__
+        )
     right = None
     if one.answer.kind == "repair" and search is not None:
-        shown = next(r for r in repairs if r.what is one.answer.repair)
+        found: list[Repair | Rewrite] = [*search.rewrites, *repairs]
+        shown = next(r for r in found if r.what is one.answer.repair)
         right = still_holds(spec, derivation, search, shown)
     return Outcome(planted, one.answer, one.seconds, right)
 
 
-def _asked(planted: Planted, skip: locate.Skip | None = None) -> tuple[Outcome, Search | None, list[Repair]]:
+def _asked(
+    planted: Planted, skip: locate.Skip | None = None, words: locate.Words | None = None
+) -> tuple[Outcome, Search | None, list[Repair]]:
     began = time.perf_counter()
-    answer, search, repairs = locate.searched(planted.target.spec, planted.derivation, skip)
+    answer, search, repairs = locate.searched(planted.target.spec, planted.derivation, skip, words)
     return Outcome(planted, answer, time.perf_counter() - began, None), search, repairs
 
 
@@ -138,7 +145,7 @@ def planted(options: argparse.Namespace) -> Iterator[Planted]:
     for target in () if options.by_hand else targets(options.formula):
         made = from_source(target, options.most, options.lot)
         yield from (one for one in made if one.lines_of_derivation >= options.lines)
-    if not options.formula:
+    if not options.formula and not options.planted:
         yield from by_hand()
 
 
@@ -150,6 +157,7 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--lot", type=int, default=0, help="which mistakes: the seed of their order")
     made.add_argument("--lines", type=int, default=0, help="that a derivation has at least")
     made.add_argument("--by-hand", action="store_true", help="those by hand alone")
+    made.add_argument("--planted", action="store_true", help="none by hand")
     made.add_argument("--verbose", action="store_true", help="print each mistake with its answer")
     return made.parse_args()
 
@@ -160,7 +168,8 @@ def main() -> None:
     torch.set_num_threads(1)
     outcomes = []
     for i, one in enumerate(planted(options)):
-        outcomes.append(outcome(one, taken_out=i % 2 == 1))
+        with one.written():
+            outcomes.append(outcome(one, taken_out=i % 2 == 1))
         if options.verbose:
             print(outcomes[-1], "out" if i % 2 else "", flush=True)
     print("\n".join(table(outcomes)))

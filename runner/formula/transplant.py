@@ -11,13 +11,17 @@ UNCHANGED: Mapping[CodeType, CodeType] = MappingProxyType({})
 
 
 def transplanted(
-    derivation: Function, codes: Mapping[CodeType, CodeType] = UNCHANGED, bare: Function | None = None
+    derivation: Function,
+    codes: Mapping[CodeType, CodeType] = UNCHANGED,
+    bare: Function | None = None,
+    made: list[FunctionType] | None = None,
 ) -> Function:
     """Return a copy of a derivation that calls changed functions, in copies of the modules it reaches.
 
     A decorated function is decorated again, but for the one that is to be `bare`. The modules themselves
-    stay as they are: `forward` goes on calling the originals.
+    stay as they are: `forward` goes on calling the originals. The copies are put into the list `made`.
     """
+    copies = [] if made is None else made
     package = package_of(derivation.__module__)
     namespaces: dict[int, dict[str, Any]] = {}
 
@@ -45,10 +49,11 @@ def transplanted(
 
     def function_in(globals_: dict[str, Any], function: Function) -> FunctionType:
         code = codes.get(function.__code__, function.__code__)
-        made = FunctionType(code, globals_, function.__name__, function.__defaults__, function.__closure__)
-        made.__kwdefaults__ = function.__kwdefaults__
-        made.__annotations__, made.__module__ = function.__annotations__, function.__module__
-        return made
+        copy = FunctionType(code, globals_, function.__name__, function.__defaults__, function.__closure__)
+        copy.__kwdefaults__ = function.__kwdefaults__
+        copy.__annotations__, copy.__module__ = function.__annotations__, function.__module__
+        copies.append(copy)
+        return copy
 
     def namespace(original: dict[str, Any]) -> dict[str, Any]:
         if id(original) not in namespaces:

@@ -1,0 +1,70 @@
+"""Names that get something and that nothing reads: where the statement is, or was, that should read them."""
+
+import ast
+from collections.abc import Iterator
+from inspect import unwrap
+
+from runner.locate.answer import Answer
+from runner.locate.place import Line, is_machinery
+from runner.locate.returned import MOST_NAMED
+from runner.locate.search import Search
+from runner.locate.source import functions_of
+
+
+def of_unused(search: Search) -> Answer | None:
+    """Tell which statement should read what no other does, if it is one of at most two."""
+    codes = [code for code in search.one.trace.codes if not is_machinery(code)]
+    own = getattr(unwrap(search.one.subject.derivation.function), "__code__", None)
+    for function in functions_of(codes):
+        found = _unread(function.tree, with_arguments=function.code is not own)
+        unread: dict[str, list[ast.stmt]] = {}
+        for name, later in found:
+            if not name.startswith("_"):
+                unread.setdefault(name, later)
+        common = [s for s in _simple(function.tree.body) if all(s in later for later in unread.values())]
+        if unread and 0 < len(common) <= MOST_NAMED:
+            file, name = function.code.co_filename, function.tree.name
+            lines = (Line(file, s.lineno, s.end_lineno or s.lineno, (0, 10**6), name) for s in common)
+            return Answer(kind="unread", places=tuple((line,) for line in lines), text=" and ".join(unread))
+    return None
+
+
+def _unread(tree: ast.FunctionDef, *, with_arguments: bool) -> Iterator[tuple[str, list[ast.stmt]]]:
+    """Yield each name that is written and never read, with the statements that could read it."""
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    updated = (node.target for node in ast.walk(tree) if isinstance(node, ast.AugAssign))
+    read |= {target.id for target in updated if isinstance(target, ast.Name)}
+    for name, later in [*(_arguments(tree) if with_arguments else ()), *_written(tree)]:
+        if name not in read:
+            yield name, later
+
+
+def _arguments(tree: ast.FunctionDef) -> Iterator[tuple[str, list[ast.stmt]]]:
+    given = [*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs]
+    yield from ((argument.arg, _simple(tree.body)) for argument in given)
+
+
+def _written(tree: ast.AST) -> Iterator[tuple[str, list[ast.stmt]]]:
+    """Yield the names that assignments and loops write, with the statements after that beside them."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not (isinstance(node, ast.stmt) and isinstance(body, list)):
+            continue
+        if isinstance(node, ast.For):
+            yield from ((name, _simple(body)) for name in _stored(node.target))
+        for i, one in enumerate(body):
+            for target in one.targets if isinstance(one, ast.Assign) else ():
+                yield from ((name, _simple(body[i + 1 :])) for name in _stored(target))
+
+
+def _stored(target: ast.expr) -> list[str]:
+    """Return the names that get something; not those of what is written into."""
+    parts = (node for node in ast.walk(target) if isinstance(node, ast.Name))
+    return [part.id for part in parts if isinstance(part.ctx, ast.Store)]
+
+
+def _simple(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements that hold no others, however deep they stand."""
+    found = (node for one in statements for node in ast.walk(one) if isinstance(node, ast.stmt))
+    return [node for node in found if not hasattr(node, "body")]
