@@ -287,6 +287,7 @@ SENTENCES: dict[str, Words] = {
     # where
     "repaired_at": _repaired_at,
     "wrong_step": _wrong_step,
+    "overwrites": "{place}: {name} is what the derivation was given, not a copy",
     "nothing_reads": "nothing reads {name}, which {place} should{other}",
     "not_located": "not located{between}: {why}",
     "or_at": "; or the mistake is in {place}",

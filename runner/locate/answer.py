@@ -6,7 +6,7 @@ from typing import Literal
 from runner.diagnose import Statement
 from runner.locate.place import Place
 
-Kind = Literal["repair", "step", "unread", "nowhere"]
+Kind = Literal["repair", "step", "unread", "overwrites", "nowhere"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from runner.locate.answer import Answer
 from runner.locate.case import small_case
 from runner.locate.dues import Dues
 from runner.locate.edit import Edit
+from runner.locate.overwritten import of_overwritten
 from runner.locate.replay import Clock, OutOfTimeError, Side
 from runner.locate.returned import of_returned
 from runner.locate.rewrite import rewriting
@@ -112,7 +113,8 @@ def _calls(side: Side) -> list[tuple[int, str]]:
 
 def answered(search: Search, repairs: list[Repair]) -> Answer:
     """Weigh what is found; the repairs are put into the list."""
-    if (certain := of_returned(search)) is not None:
+    certain = of_overwritten(search) or of_returned(search)
+    if certain is not None:
         return certain
     dues: list[Due] = []
     try:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
 from runner.locate.place import Line, Place, is_machinery, is_machinery_file, line_at, place_of
-from runner.locate.record import Recorder
+from runner.locate.record import Recorder, memory
 from runner.locate.trace import ROOT, Binding, Key, frozen, tensors_of
 
 
@@ -104,7 +104,8 @@ class Names:
         if made is not None and not entered and name not in recorder.trace.steps[made].named:
             recorder.trace.steps[made].named.append(name)
         if not fresh and place and not is_machinery_file(place[0]):
-            binding = Binding(key, name, place, frozen(value), recorder.calls, made, entered)
+            kept, where = frozen(value), memory(value)
+            binding = Binding(key, name, place, kept, recorder.calls, made, entered, where)
             recorder.trace.bindings.append(binding)
 
     def _handed_on(self, frame: FrameType, value: Tensor, line: Line) -> None:

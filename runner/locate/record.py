@@ -71,6 +71,7 @@ class Recorder(Watch):
         )
         step.nodes = [tensor.grad_fn for tensor in made]
         step.place = self._with_helpers(step, given)
+        step.memory = memory(made[0])
         self.trace.steps[index] = step
         for tensor in made:
             self.alive.append(tensor)

@@ -11,6 +11,8 @@ from inspect import unwrap
 from types import CodeType, FunctionType
 from typing import Any
 
+import torch
+
 from runner.diagnose import say
 from runner.formula.transplant import transplanted
 from runner.locate.place import Line, Place, is_machinery
@@ -20,6 +22,7 @@ from runner.locate.search import Search
 from runner.locate.slips import Slip, calls, factors, signs, small, terms
 from runner.locate.source import Function, Slot, functions_of, slots, text_of
 from runner.locate.spot import Rewrite
+from runner.locate.trace import Trace
 
 SECONDS_OF_RUN = 0.004
 """What a run may take where changes of the source are tried: of slower ones, too few could be."""
@@ -101,9 +104,9 @@ class Rewriting:
 
     @cached_property
     def suspect(self) -> dict[tuple[str, int], Place]:
-        """The lines of suspects and of their callers, each with what called it, in the order of the run."""
+        """The lines of suspects, and of what is right but perhaps not meant, each with what called it."""
         places: dict[tuple[str, int], Place] = {}
-        for spot in self.search.suspects:
+        for spot in (*self.search.suspects, *self.search.last_true):
             for depth, line in enumerate(spot.place):
                 for number in range(line.line, line.end + 1):
                     places.setdefault((line.file, number), spot.place[depth + 1 :])
@@ -150,6 +153,8 @@ class Rewriting:
             if not self._holds(code, changed):
                 return None
             words = text_of(self.functions[code].tree)
+            if self._switches_off(code, changed):
+                return None
         if self.search.skip_words(words):
             return None
         columns = old.col_offset, old.end_col_offset
@@ -161,6 +166,13 @@ class Rewriting:
         """Tell whether a changed function makes every gradient right at all sides."""
         with self._changed(code, changed):
             return all(self._is_right(side, subject) for side, subject in self.sides)
+
+    def _switches_off(self, code: CodeType, changed: CodeType) -> bool:
+        """Tell whether a change has a condition hold everywhere or nowhere: it passes by what is wrong."""
+        side, subject = self.sides[0]
+        with self._changed(code, changed):
+            trace = subject.record()
+        return _choices(trace) < _choices(side.trace)
 
     @contextmanager
     def _changed(self, code: CodeType, changed: CodeType) -> Iterator[None]:
@@ -201,6 +213,12 @@ def _takes_long(search: Search) -> bool:
     began = time.thread_time()
     search.one.subject.run(Watch())
     return time.thread_time() - began > SECONDS_OF_RUN
+
+
+def _choices(trace: Trace) -> int:
+    """Count the steps that make a mask of which some elements hold and others do not."""
+    masks = (step.value for step in trace.steps.values() if step.value.dtype == torch.bool)
+    return sum(bool(mask.any()) and not bool(mask.all()) for mask in masks)
 
 
 def _stock(nodes: list[Any]) -> tuple[list[ast.expr], list[ast.Call]]:

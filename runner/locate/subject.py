@@ -1,6 +1,6 @@
 """A derivation at one case, to be run and watched as often as it takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from runner.formula.derivation import Derivation
 from runner.formula.signature import signature
 from runner.judge.manual import copied
 from runner.locate.names import Names, following
-from runner.locate.record import Recorder, Watch
+from runner.locate.record import Recorder, Watch, memory
 from runner.locate.trace import Trace, called, frozen
 
 
@@ -32,19 +32,32 @@ class Subject:
             return {*values}
         return {*signature(self.derivation.function).pick(values, rest=self.case.inputs)}
 
-    def run(self, watch: Watch, names: Names | None = None, *, graph: bool = False) -> dict[str, Tensor]:
-        """Run it on copies, watched; return its gradients. With `graph`, with recording on."""
-        values = {name: copied(value) for name, value in self.case.values.items()}
+    def run(
+        self,
+        watch: Watch,
+        names: Names | None = None,
+        *,
+        graph: bool = False,
+        given: Mapping[str, Any] | None = None,
+    ) -> dict[str, Tensor]:
+        """Run it on copies, or on what is `given`, watched; `graph` records. Return its gradients."""
+        values = given or self.copies()
         bound = self.derivation.bound(values, self.case.inputs)
         with torch.enable_grad() if graph else torch.no_grad(), following(names), watch:
             result = called(bound)
         return self.derivation.by_name(result)
 
+    def copies(self) -> dict[str, Any]:
+        """Return copies of all that it may ask for."""
+        return {name: copied(value) for name, value in self.case.values.items()}
+
     def record(self) -> Trace:
         """Run it once and return what it did."""
         recorder = Recorder()
         trace = recorder.trace
-        trace.gradients = self.run(recorder, Names(recorder, {}))
+        given = self.copies()
+        trace.gradients = self.run(recorder, Names(recorder, {}), given=given)
+        trace.given = frozenset(memory(value) for value in given.values() if isinstance(value, Tensor))
         trace.calls = recorder.calls
         for name, tensor in trace.gradients.items():
             made = recorder.sources(tensor)

@@ -50,7 +50,8 @@ class Step:
     """One call of PyTorch that makes or changes a tensor.
 
     `index` counts the calls of a run; `operands` and `results` hold the numbers as they were then; `named`
-    are names that the result is bound to later, `sources` the steps that each operand comes from.
+    are names that the result is bound to later, `sources` the steps that each operand comes from, `memory` is
+    where the result lies.
     """
 
     index: int
@@ -65,6 +66,7 @@ class Step:
     sources: frozenset[int]
     nodes: list[Any] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
+    memory: int = 0
 
     @property
     def value(self) -> Tensor:
@@ -95,6 +97,7 @@ class Binding:
     time: int
     source: int | None
     is_argument: bool
+    memory: int = 0
 
     @property
     def is_entry(self) -> bool:
@@ -116,6 +119,7 @@ class Trace:
     returned: dict[str, int | None] = field(default_factory=dict)  # the step that made each gradient
     entries: dict[str, Place] = field(default_factory=dict)  # the line that put it under its name
     entered: dict[str, list[Place]] = field(default_factory=dict)  # the lines that put it under any
+    given: frozenset[int] = frozenset()  # the memory of what it was given
     codes: dict[CodeType, None] = field(default_factory=dict)  # of the functions that ran
     reads_numbers: bool = False
     calls: int = 0

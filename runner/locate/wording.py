@@ -34,6 +34,8 @@ def statement(answer: Answer) -> Statement:
     if answer.kind == "repair":
         figures = {"change": answer.repair, "text": answer.text, "seeds": answer.seeds, "other": other}
         return say("repaired_at", place=spelled(place), **figures)
+    if answer.kind == "overwrites":
+        return say("overwrites", place=spelled(place), name=answer.text)
     if answer.kind == "unread":
         return say("nothing_reads", name=answer.text, place=spelled(place), other=other)
     more: dict[str, Any] = {"due": answer.due} if answer.due else {}

@@ -95,6 +95,13 @@ def test_a_helper_that_does_not_read_its_argument_is_found(tmp_path: Path) -> No
     assert (answer.kind, lines(answer)) == ("unread", [line])
 
 
+def test_what_was_given_and_is_written_to_is_found_at_its_new_name(tmp_path: Path) -> None:
+    was = "grad_x, grad_w = torch.zeros_like(x), torch.zeros_like(w)"
+    answer, line = planted(tmp_path, was, was.replace("torch.zeros_like(x)", "x"))
+    assert (answer.kind, lines(answer)) == ("overwrites", [line])
+    assert "grad_x, which page_" in str(statement(answer))
+
+
 def test_what_is_left_out_of_the_search_is_not_shown(tmp_path: Path) -> None:
     name = f"page_{next(NUMBERS)}"
     file = tmp_path / f"{name}.py"
