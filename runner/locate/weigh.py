@@ -81,11 +81,12 @@ def bypassed(search: Search, place: Place, what: Statement) -> list[Place]:
     """Return the line of the one suspect whose name a change takes out of an expression."""
     old, new = (_names(str(what.figures.get(key, ""))) for key in ("old", "new"))
     found = [
-        spot.place
+        spot
         for spot in search.suspects
         if not spot.is_argument and not _same(spot.place[0], place[0]) and _called(spot) & (old - new)
     ]
-    return found[-1:]
+    found.sort(key=lambda spot: bool(spot.bindings))  # the last to have the name
+    return [spot.place for spot in found[-1:]]
 
 
 def _called(spot: Spot) -> set[str]:

@@ -155,10 +155,10 @@ def _function_of(text: str, function: FunctionType) -> ast.FunctionDef:
 
 def by_hand() -> Iterator[Planted]:
     """Yield the mistakes that were written by hand."""
-    return map(_by_hand, MISTAKES)
+    return map(planted_by_hand, MISTAKES)
 
 
-def _by_hand(mistake: ByHand) -> Planted:
+def planted_by_hand(mistake: ByHand) -> Planted:
     (target,) = (t for t in targets([mistake.formula]) if t.derivation.name == mistake.derivation)
     module = sys.modules[target.function.__module__]
     file = str(module.__file__)
