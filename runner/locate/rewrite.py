@@ -160,7 +160,8 @@ class Rewriting:
         columns = old.col_offset, old.end_col_offset
         line = Line(code.co_filename, old.lineno, old.end_lineno, columns, code.co_name)
         what = say("in_place_of", new=ast.unparse(new), old=ast.unparse(old))
-        return Rewrite((line, *callers), what, cost, ast.unparse(old), {code: changed}, words)
+        called = _called(old) or _called(slot.parent)
+        return Rewrite((line, *callers), what, cost, ast.unparse(old), called, {code: changed}, words)
 
     def _holds(self, code: CodeType, changed: CodeType) -> bool:
         """Tell whether a changed function makes every gradient right at all sides."""
@@ -219,6 +220,11 @@ def _choices(trace: Trace) -> int:
     """Count the steps that make a mask of which some elements hold and others do not."""
     masks = (step.value for step in trace.steps.values() if step.value.dtype == torch.bool)
     return sum(bool(mask.any()) and not bool(mask.all()) for mask in masks)
+
+
+def _called(node: ast.AST) -> str:
+    """Return the name of the function that is called there, if one is."""
+    return ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
 
 
 def _stock(nodes: list[Any]) -> tuple[list[ast.expr], list[ast.Call]]:

@@ -50,6 +50,8 @@ def small(slot: Slot) -> Iterator[Slip]:
     elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name | ast.Subscript):
         for op in (ast.Add(), ast.Mult()):
             yield 1.6, ast.AugAssign(node.targets[0], op, node.value)
+    if slot.field == "iter":
+        yield 1.4, ast.Call(ast.Name("reversed", ast.Load()), [node], [])
     if slot.field == "test":
         yield 1.2, ast.UnaryOp(ast.Not(), node)
 

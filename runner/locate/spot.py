@@ -64,6 +64,8 @@ class Rewrite:
     what: Statement
     cost: float
     text: str
+    called: str
+    """The function of which a call, or an argument, is changed."""
     codes: Mapping[CodeType, CodeType]
     words: str
 

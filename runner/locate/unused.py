@@ -16,7 +16,7 @@ def of_unused(search: Search) -> Answer | None:
     codes = [code for code in search.one.trace.codes if not is_machinery(code)]
     own = getattr(unwrap(search.one.subject.derivation.function), "__code__", None)
     for function in functions_of(codes):
-        found = _unread(function.tree, with_arguments=function.code is not own)
+        found = _unread(function.tree, "grad_" if function.code is own else "")
         unread: dict[str, list[ast.stmt]] = {}
         for name, later in found:
             if not name.startswith("_"):
@@ -29,20 +29,23 @@ def of_unused(search: Search) -> Answer | None:
     return None
 
 
-def _unread(tree: ast.FunctionDef, *, with_arguments: bool) -> Iterator[tuple[str, list[ast.stmt]]]:
-    """Yield each name that is written and never read, with the statements that could read it."""
+def _unread(tree: ast.FunctionDef, given: str) -> Iterator[tuple[str, list[ast.stmt]]]:
+    """Yield each name that is written and never read, with the statements that could read it.
+
+    Of its arguments, those whose names begin with what is `given`.
+    """
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     updated = (node.target for node in ast.walk(tree) if isinstance(node, ast.AugAssign))
     read |= {target.id for target in updated if isinstance(target, ast.Name)}
-    for name, later in [*(_arguments(tree) if with_arguments else ()), *_written(tree)]:
+    for name, later in [*_arguments(tree, given), *_written(tree)]:
         if name not in read:
             yield name, later
 
 
-def _arguments(tree: ast.FunctionDef) -> Iterator[tuple[str, list[ast.stmt]]]:
+def _arguments(tree: ast.FunctionDef, begin: str) -> Iterator[tuple[str, list[ast.stmt]]]:
     given = [*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs]
-    yield from ((argument.arg, _simple(tree.body)) for argument in given)
+    yield from ((one.arg, _simple(tree.body)) for one in given if one.arg.startswith(begin))
 
 
 def _written(tree: ast.AST) -> Iterator[tuple[str, list[ast.stmt]]]:

@@ -13,9 +13,6 @@ from runner.locate.returned import MOST_NAMED
 from runner.locate.search import NEAR, Search
 from runner.locate.spot import Due, Repair, Rewrite, Spot, distinct
 
-MOST_OF_SMALL = 1.6
-"""What a change costs that needs nothing but what stands there."""
-
 OF_VALUES = ("times", "turned")
 """Changes of what a step makes, whoever makes it."""
 
@@ -45,7 +42,7 @@ def of_repairs(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]) -
     places = distinct(r.spot.place for r in best)
     if len(places) == 1 and search.is_soft(best[0].spot):
         places = distinct([*places, *_users(search, best[0].spot)])[:MOST_NAMED]
-    if best[0].what.name in OF_VALUES:
+    if best[0].what.name in OF_VALUES or best[0].spot.is_argument:
         places = distinct([*places, *_inside(search, best[0].spot)])
     if len(places) == 1:
         places = distinct([*places, *bypassed(search, places[0], best[0].what)])[:MOST_NAMED]
@@ -70,11 +67,19 @@ def of_rewrites(search: Search, seeds: int) -> Answer:
 
 def _instead(search: Search, rewrite: Rewrite) -> list[Place]:
     """Return what a change makes up for, or passes by: the end of what is called there, or a name's line."""
-    here = rewrite.place[0]
-    inner = [s for s in search.suspects if s.steps and any(_same(line, here) for line in s.place[1:])]
-    if inner and rewrite.cost >= MOST_OF_SMALL:
+    inner = [s for s in _called_from(search, rewrite.place[0]) if rewrite.called in _functions(s)]
+    if inner:
         return [max(inner, key=lambda spot: spot.time).place]
     return bypassed(search, rewrite.place, rewrite.what)
+
+
+def _called_from(search: Search, here: Line) -> list[Spot]:
+    """Return the suspect steps of what a line calls."""
+    return [s for s in search.suspects if s.steps and any(_same(line, here) for line in s.place[1:])]
+
+
+def _functions(spot: Spot) -> set[str]:
+    return {line.function for line in spot.place[:-1]}
 
 
 def bypassed(search: Search, place: Place, what: Statement) -> list[Place]:
@@ -133,11 +138,12 @@ def of_spots(search: Search, dues: Sequence[Due]) -> Answer:
 
 
 def _inside(search: Search, spot: Spot) -> list[Place]:
-    """Return where what a step is given was made in what its line calls."""
+    """Return where what a step is given was made in what its line calls, or where an argument is used."""
+    inner = _called_from(search, spot.place[0])
+    if spot.is_argument:
+        return [one.place for one in inner[:1]]
     sources = {source for step in spot.steps for source in step.sources}
-    here = spot.place[0]
-    made = [s for s in search.suspects if s.indices & sources and any(_same(p, here) for p in s.place[1:])]
-    return [one.place for one in made[-1:]]
+    return [one.place for one in inner if one.indices & sources][-1:]
 
 
 def _users(search: Search, spot: Spot) -> list[Place]:
