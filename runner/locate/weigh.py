@@ -160,12 +160,14 @@ def _is_before(search: Search, spot: Spot, first: Spot) -> bool:
 
 
 def _passed_on(search: Search, spots: Sequence[Spot]) -> list[Place]:
-    """Return the one line that hands on as it is what a wrong step makes."""
+    """Return the first line that hands on as it is what a helper makes wrong."""
     made = {index for spot in spots for index in spot.indices}
+    made |= {b.source for spot in spots for b in spot.bindings if b.source is not None}
+    depth = max(len(spot.place) for spot in spots)
     own = {(line.file, line.line) for spot in spots for line in spot.place}
     bound = (b for b in search.one.trace.bindings if b.source in made and not b.is_argument)
-    lines = distinct(b.place for b in bound if (b.place[0].file, b.place[0].line) not in own)
-    return lines if len(lines) == 1 else []
+    lines = (b.place for b in bound if (b.place[0].file, b.place[0].line) not in own)
+    return [place for place in lines if len(place) < depth][:1]
 
 
 def _misused(search: Search, spots: Sequence[Spot]) -> list[Place]:
