@@ -17,11 +17,12 @@ from runner.locate.edit import Edit
 from runner.locate.overwritten import of_overwritten
 from runner.locate.replay import Clock, OutOfTimeError, Side
 from runner.locate.returned import of_returned
-from runner.locate.rewrite import rewriting
+from runner.locate.rewrite import Rewriting
 from runner.locate.search import Search
 from runner.locate.spot import Due, Repair, Rewrite, Spot, distinct
 from runner.locate.unused import of_unused
 from runner.locate.weigh import contradicted, near, of_repairs, of_rewrites, of_spots
+from runner.locate.workshop import workshop
 
 SECONDS = 2.0
 """What one answer may take."""
@@ -139,7 +140,8 @@ def answered(search: Search, repairs: list[Repair]) -> Answer:
 
 def _repair(search: Search, repairs: list[Repair]) -> None:
     """Look for repairs, the cheapest kinds first; those that are found when the time is over stay."""
-    source = rewriting(search)
+    copies = workshop(search)
+    source = Rewriting(search, copies) if copies else None
     repairs.extend(search.local_repairs())
     if not repairs and source:
         _part(search, source.small)
