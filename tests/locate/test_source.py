@@ -11,6 +11,8 @@ from runner.locate.locate import located, searched
 from runner.locate.source import functions_of
 from runner.locate.wording import statement
 from runner.settings import Config
+from tests.locate.by_hand import ByHand
+from tests.locate.planted import planted_by_hand
 from tests.locate.test_locate import NUMBERS, lines
 from tests.locate.test_locate import planted as planted_in_swish
 
@@ -93,6 +95,14 @@ def test_a_helper_that_does_not_read_its_argument_is_found(tmp_path: Path) -> No
     assert answer.kind != "unread"  # all arguments are read
     answer, line = planted(tmp_path, "return w[k] * 1", "return (w.sin() * w.cos()).norm()")
     assert (answer.kind, lines(answer)) == ("unread", [line])
+
+
+def test_a_derivation_that_does_not_read_its_upstream_gradient_is_found() -> None:
+    planted = planted_by_hand(ByHand("gather", "scattered", ".scatter_add(1, index, grad_y)", ""))
+    with planted.written():
+        answer = located(planted.target.spec, planted.derivation)
+    assert [place[0].line for place in answer.places] == [*planted.lines]
+    assert str(statement(answer)).startswith("nothing reads grad_y, which ")
 
 
 def test_what_was_given_and_is_written_to_is_found_at_its_new_name(tmp_path: Path) -> None:
