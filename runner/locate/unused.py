@@ -16,11 +16,7 @@ def of_unused(search: Search) -> Answer | None:
     codes = [code for code in search.one.trace.codes if not is_machinery(code)]
     own = getattr(unwrap(search.one.subject.derivation.function), "__code__", None)
     for function in functions_of(codes):
-        found = _unread(function.tree, "grad_" if function.code is own else "")
-        unread: dict[str, list[ast.stmt]] = {}
-        for name, later in found:
-            if not name.startswith("_"):
-                unread.setdefault(name, later)
+        unread = _unread(function.tree, _tensors(search), "grad_" if function.code is own else "")
         common = [s for s in _simple(function.tree.body) if all(s in later for later in unread.values())]
         if unread and 0 < len(common) <= MOST_NAMED:
             file, name = function.code.co_filename, function.tree.name
@@ -29,8 +25,14 @@ def of_unused(search: Search) -> Answer | None:
     return None
 
 
-def _unread(tree: ast.FunctionDef, given: str) -> Iterator[tuple[str, list[ast.stmt]]]:
-    """Yield each name that is written and never read, with the statements that could read it.
+def _tensors(search: Search) -> set[str]:
+    """Return the names that got a tensor; a size that nothing reads is no sign."""
+    trace = search.one.trace
+    return {b.name for b in trace.bindings} | {name for s in trace.steps.values() for name in s.named}
+
+
+def _unread(tree: ast.FunctionDef, tensors: set[str], given: str) -> dict[str, list[ast.stmt]]:
+    """Return the names that are written and never read, each with the statements that could read it.
 
     Of its arguments, those whose names begin with what is `given`.
     """
@@ -38,9 +40,12 @@ def _unread(tree: ast.FunctionDef, given: str) -> Iterator[tuple[str, list[ast.s
     read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     updated = (node.target for node in ast.walk(tree) if isinstance(node, ast.AugAssign))
     read |= {target.id for target in updated if isinstance(target, ast.Name)}
-    for name, later in [*_arguments(tree, given), *_written(tree)]:
-        if name not in read:
-            yield name, later
+    written = (one for one in _written(tree) if one[0] in tensors)
+    found: dict[str, list[ast.stmt]] = {}
+    for name, later in (*_arguments(tree, given), *written):
+        if name not in read and not name.startswith("_"):
+            found.setdefault(name, later)
+    return found
 
 
 def _arguments(tree: ast.FunctionDef, begin: str) -> Iterator[tuple[str, list[ast.stmt]]]:

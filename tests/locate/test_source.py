@@ -90,6 +90,12 @@ def test_a_dropped_statement_is_found_by_the_name_that_nothing_reads(tmp_path: P
     assert "nothing reads view" in str(statement(answer))
 
 
+def test_a_size_that_nothing_reads_is_no_sign(tmp_path: Path) -> None:
+    was = "    return w[k] * 1\n"
+    answer, _ = planted(tmp_path, was, "    size = len(w)\n    return (w.sin() * w.cos()).norm() * k\n")
+    assert answer.kind != "unread"
+
+
 def test_a_helper_that_does_not_read_its_argument_is_found(tmp_path: Path) -> None:
     answer, line = planted(tmp_path, "return w[k] * 1", "return torch.arange(1.0, len(w) + 1).sin()[k]")
     assert answer.kind != "unread"  # all arguments are read
