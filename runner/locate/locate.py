@@ -15,7 +15,7 @@ from runner.locate.case import small_case
 from runner.locate.dues import Dues
 from runner.locate.edit import Edit
 from runner.locate.overwritten import of_overwritten
-from runner.locate.replay import Clock, OutOfTimeError, Side
+from runner.locate.replay import Clock, OutOfTimeError, Side, alike
 from runner.locate.returned import of_returned
 from runner.locate.rewrite import Rewriting
 from runner.locate.search import Search
@@ -101,15 +101,6 @@ def _others(
             continue
         if alike(one, other):
             yield other
-
-
-def alike(one: Side, other: Side) -> bool:
-    """Tell whether two runs took the same steps."""
-    return [*_calls(one)] == [*_calls(other)]
-
-
-def _calls(side: Side) -> list[tuple[int, str]]:
-    return [(step.index, step.name) for step in side.trace.steps.values()]
 
 
 def answered(search: Search, repairs: list[Repair]) -> Answer:

@@ -278,3 +278,12 @@ def _size(value: Tensor) -> float:
 def _is_nothing(value: Tensor) -> bool:
     """Tell whether a step makes nothing, and so shows no mistake."""
     return not value.numel() or float(value.abs().max()) < NOTHING
+
+
+def alike(one: Side, other: Side) -> bool:
+    """Tell whether two runs took the same steps."""
+    return [*_calls(one)] == [*_calls(other)]
+
+
+def _calls(side: Side) -> list[tuple[int, str]]:
+    return [(step.index, step.name) for step in side.trace.steps.values()]
