@@ -1,5 +1,6 @@
 """Copies of the functions of a derivation, which may be changed: nobody else calls them."""
 
+import ast
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,10 +53,11 @@ class Workshop:
 
     @cached_property
     def functions(self) -> dict[CodeType, Function]:
-        """The functions that ran and whose source is there."""
+        """The functions that ran and whose source is there; changed, a `while` might not end."""
         own = {function.__code__ for function in self.copies}
         codes = (code for code in self.search.one.trace.codes if code in own)
-        return {function.code: function for function in functions_of(codes)}
+        found = (one for one in functions_of(codes) if not _may_go_on(one.tree))
+        return {function.code: function for function in found}
 
     def holds(self, code: CodeType, changed: CodeType) -> bool:
         """Tell whether a changed function makes every gradient right at all sides."""
@@ -108,6 +110,10 @@ def _takes_long(search: Search) -> bool:
     began = time.thread_time()
     search.one.subject.run(Watch())
     return time.thread_time() - began > SECONDS_OF_RUN
+
+
+def _may_go_on(tree: ast.AST) -> bool:
+    return any(isinstance(node, ast.While) for node in ast.walk(tree))
 
 
 def _choices(trace: Trace) -> int:
