@@ -104,7 +104,7 @@ def test_a_helper_that_does_not_read_its_argument_is_found(tmp_path: Path) -> No
 
 
 def test_a_derivation_that_does_not_read_its_upstream_gradient_is_found() -> None:
-    planted = planted_by_hand(ByHand("gather", "scattered", ".scatter_add(1, index, grad_y)", ""))
+    planted = planted_by_hand(ByHand("gather", "scattered", ".scatter_add_(1, index, grad_y)", ""))
     with planted.written():
         answer = located(planted.target.spec, planted.derivation)
     assert [place[0].line for place in answer.places] == [*planted.lines]
