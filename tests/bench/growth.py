@@ -30,7 +30,7 @@ class Grown(NamedTuple):
 
 
 GROWN = (
-    Grown("matvec", "outer_product", ("shape.m=4096", "shape.n=4096"), {"m": 1, "n": 1}),  # from 64 MB on
+    Grown("matvec", "outer_product", ("shape.m=2048", "shape.n=4096"), {"m": 1, "n": 1}),  # from 32 MB on
     Grown("outer", "products", ("shape.m=2048", "shape.n=4096"), {"m": 1, "n": 1}),
     Grown("matvec", "jacobian", ("shape.m=256", "shape.n=64"), {"m": 2, "n": 1}),  # m m n numbers: 16 MB
 )
@@ -38,7 +38,12 @@ GROWN = (
 
 def measure() -> pd.DataFrame:
     """Return a row for each derivation and dimension: the exponents with their ranges, and what is due."""
-    return pd.DataFrame([row for one in GROWN for row in _exponents(one)])
+    rows: list[dict[str, Any]] = []
+    for one in GROWN:
+        for row in _exponents(one):
+            rows.append(row)
+            print(row, file=sys.stderr, flush=True)
+    return pd.DataFrame(rows)
 
 
 def _exponents(one: Grown) -> Iterator[dict[str, Any]]:
