@@ -146,7 +146,7 @@ def applies(name: str, target: Target) -> bool:
 
     Slow modes would take minutes where a case has many numbers, and many steps.
     """
-    _, price = priced(lambda: reference.by_forward(reference.in_float64(target.case), target.kind))
+    _, price = priced(lambda: reference.by_forward(reference.in_float64(target.case)))
     inputs, upstream = (target.case.inputs[wrt] for wrt in target.gradients), target.case.upstream.values()
     numbers = sum(tensor.numel() for tensor in (*inputs, *upstream))
     if CALLS.get(name, 0) * numbers * price.total > MOST:
