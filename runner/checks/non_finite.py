@@ -51,13 +51,9 @@ def non_finite(subject: Subject) -> Iterator[Outcome]:
     """
     if not subject.derivation.kind.takes_upstream:
         return
-    case = with_all_digits(subject.small())
-    _, price = priced(lambda: subject.sample_at("", case))
-    inputs = evenly(subject.free, price, SAMPLES)
-    chosen = [*inputs, *(f"grad_{output}" for output in case.upstream)]
-    spoilt = subject.once("non-finite", lambda: list(_spoilt(subject, case, chosen)))
+    spoilt, left_out = subject.once("non-finite", lambda: _drawn(subject))
     outcomes = [outcome for sample in spoilt for outcome in _compared(subject, sample)]
-    if left_out := [name for name in subject.free if name not in inputs]:
+    if left_out:
         yield Outcome(check=NAME, broken=say("left_out", what=left_out), verdict=None)
     yield from (outcome for outcome in outcomes if outcome.verdict)
     yield from _noted([outcome for outcome in outcomes if not outcome.verdict])
@@ -70,6 +66,15 @@ def _noted(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
         alike = [one for one in outcomes if one.broken and (one.wrt, one.broken.name) == (wrt, name)]
         told = say("for_conditions", what=alike[0].broken, first=alike[0].condition, others=len(alike) - 1)
         yield replace(alike[0], condition="", broken=told)
+
+
+def _drawn(subject: Subject) -> tuple[list[Spoilt], list[str]]:
+    """Draw the samples of as many inputs as may be visited, and name the others."""
+    case = with_all_digits(subject.small())
+    _, price = priced(lambda: subject.sample_at("", case))
+    inputs = evenly(subject.free, price, SAMPLES)
+    names = [*inputs, *(f"grad_{output}" for output in case.upstream)]
+    return [*_spoilt(subject, case, names)], [name for name in subject.free if name not in inputs]
 
 
 def _spoilt(subject: Subject, case: Case, names: Sequence[str]) -> Iterator[Spoilt]:

@@ -4,7 +4,7 @@ gradcheck and gradgradcheck, slow and fast; `allclose` against autograd; and the
 FlashAttention's tests go: no more than twice the error of a plain implementation in the same precision.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -146,12 +146,16 @@ def applies(name: str, target: Target) -> bool:
 
     Slow modes would take minutes where a case has many numbers, and many steps.
     """
-    _, price = priced(lambda: reference.by_forward(reference.in_float64(target.case)))
-    inputs, upstream = (target.case.inputs[wrt] for wrt in target.gradients), target.case.upstream.values()
-    numbers = sum(tensor.numel() for tensor in (*inputs, *upstream))
-    if CALLS.get(name, 0) * numbers * price.total > MOST:
+    if name in CALLS and CALLS[name] * _cost_of_all_numbers(target.case, target.gradients) > MOST:
         return False
     return name not in TWICE_DIFFERENTIATED or bool(second_derivative(target, target.function))
+
+
+def _cost_of_all_numbers(case: Case, wrt: Iterable[str]) -> float:
+    """Return what a gradient costs, for each number of the inputs and of the upstream gradient."""
+    _, price = priced(lambda: reference.by_forward(reference.in_float64(case)))
+    tensors = (*(case.inputs[name] for name in wrt), *case.upstream.values())
+    return price.total * sum(tensor.numel() for tensor in tensors)
 
 
 def rejects(name: str, target: Target, function: Function) -> bool:
