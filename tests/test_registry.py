@@ -26,6 +26,14 @@ def test_every_experiment_is_right_in_every_dtype(experiment: str, dtype: str) -
     assert not [row for row in found if row.status == "completed" and row.max_abs_error is None]
 
 
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_small_inputs_lose_no_digits(experiment: str) -> None:
+    given = configuration(experiment).inputs
+    small = dataclasses.replace(given, scale=1e-4 * given.scale)
+    found = rows(specification(experiment, inputs=small))
+    assert_right(experiment, "float32", found)
+
+
 @pytest.mark.parametrize("name", FORMULAS)
 def test_every_formula_has_an_example_and_a_statement(name: str) -> None:
     formula = lookup(name)

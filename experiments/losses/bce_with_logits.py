@@ -15,7 +15,8 @@ The reduction gives each element its upstream gradient: g_i for none, g for sum,
 elements.
 
 Delicate: log of a sigmoid that has rounded to 0 is -inf; softplus has no such place. p - t cancels where
-the target is met; with 1 - p = s(-z), (1 - t) s(z) - a t s(-z) does not for targets 0 and 1.
+the target is met; with 1 - p = s(-z), (1 - t) s(z) - a t s(-z) does not for targets 0 and 1. And the two
+logarithms of dL/dt cancel where z is small, unless -z is written for them.
 
 Edges: no elements, whose mean is NaN and sends nothing back; logits far out.
 """
@@ -58,7 +59,8 @@ def two_sided(
 ) -> Gradients:
     g = by_element(grad_loss, z, reduction)
     by_logit = (1 - t) * torch.sigmoid(z) - pos_weight * t * torch.sigmoid(-z)
-    return {"z": g * by_logit, "t": g * (pos_weight * softplus(-z) - softplus(z))}
+    by_target = -z if pos_weight == 1 else pos_weight * softplus(-z) - softplus(z)
+    return {"z": g * by_logit, "t": g * by_target}
 
 
 def softplus(x: Tensor) -> Tensor:

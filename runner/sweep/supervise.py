@@ -131,6 +131,9 @@ class Child:
         """Run one point; raises LostError when it does not come back, LeftError when it was not begun."""
         try:
             self._wire.send(spec)
+        except OSError:  # it was gone before the whole point came to it
+            raise LeftError from None
+        try:
             answer = self._answer()
             if answer == LEAVING:
                 raise LeftError
