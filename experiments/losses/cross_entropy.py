@@ -26,6 +26,9 @@ And s p - q cancels where p is almost 1 and the target too. But a shift of a row
 so its gradient sums to zero: where p > 1/2, at most once in a row, `zero_row_sum` takes minus the sum of
 the other entries.
 
+Of q only the entry at the label differs from e/C w, and s_i = (1 - e) w_t_i + e mean(w): `label_subtracted`
+never makes q, but takes (1 - e) w_t_i G out of one entry of each row.
+
 Edges: 0 log 0 is 0, so a logit of -inf rules its class out. If no label counts, the mean is 0/0, NaN, and
 its gradient 0. A label that is neither a class nor ignore_index raises IndexError.
 """
@@ -102,6 +105,23 @@ def zero_row_sum(
     return {"z": G * torch.where(likely, -others, slope)}
 
 
+@in_float32
+def label_subtracted(
+    grad_loss: Tensor, z: Tensor, labels: Tensor, top: Tensor, total: Tensor, weight: Tensor | None = None,
+    *, label_smoothing: float = 0.0, ignore_index: int = -100, reduction: str = "mean",
+) -> Gradients:  # fmt: skip
+    rows, classes = z.shape
+    G = upstream_by_row(grad_loss, labels, weight, ignore_index, reduction)
+    w = G.new_ones(1) if weight is None else weight
+    label = labels.clamp(0, classes - 1)  # of a row that is ignored any will do: its G is 0
+    at_label = (1 - label_smoothing) * w.expand(classes)[label][:, None]  # (N, 1)
+    s = at_label + label_smoothing * w.mean()
+    p = torch.exp(z - top) / total
+    slope = G * s * p - G * (label_smoothing / classes * w)
+    slope[torch.arange(rows, device=z.device), label] -= (G * at_label)[:, 0]
+    return {"z": slope}
+
+
 def shifted_sum_exp(z: Tensor) -> tuple[Tensor, Tensor]:
     """Return top and total, (N, 1) each: the log-sum-exp of each row is top + log(total)."""
     top = z.amax(dim=1, keepdim=True).detach()  # any shift gives the same sum: no gradient goes through it
@@ -142,7 +162,7 @@ def refuse_unknown(labels: Tensor, classes: int, ignore_index: int) -> None:
 
 
 register(
-    gradients=[stable_log_sum_exp, zero_row_sum],
+    gradients=[stable_log_sum_exp, zero_row_sum, label_subtracted],
     outputs=("loss",),
     constants=("weight",),
     edges={

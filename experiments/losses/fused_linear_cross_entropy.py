@@ -83,7 +83,7 @@ def dense(
 def by_logits(grad_loss: Tensor, z: Tensor, labels: Tensor, ignore_index: int, reduction: str) -> Tensor:
     """Return dL/dz, of the shape of z."""
     top, total = cross_entropy.shifted_sum_exp(z)
-    return cross_entropy.stable_log_sum_exp(
+    return cross_entropy.label_subtracted(
         grad_loss, z, labels, top, total, ignore_index=ignore_index, reduction=reduction
     )["z"]
 

@@ -68,7 +68,7 @@ def by_parts(
     ids: Tensor, labels: Tensor, E: Tensor, W: Tensor, w: Tensor, b: Tensor, U: Tensor, c: Tensor,
 ) -> Gradients:  # fmt: skip
     top, total = cross_entropy.shifted_sum_exp(z)
-    dz = cross_entropy.stable_log_sum_exp(grad_loss, z, labels, top, total)["z"]
+    dz = cross_entropy.label_subtracted(grad_loss, z, labels, top, total)["z"]
     of_output = linear.outer_product(dz, hidden, U, c)
     dn = through(of_output["x"], tanh.output_square(hidden))
     of_norm = batch_norm.saved_statistics(dn, mean, rstd, a, w, b)

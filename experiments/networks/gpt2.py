@@ -115,7 +115,7 @@ def reverse_sweep(
 def of_tied_head(grad_loss: Tensor, n: Tensor, labels: Tensor, E: Tensor) -> Gradients:
     """Return what n and E get of cross_entropy(n E', labels)."""
     z = n @ E.T
-    dz = cross_entropy.stable_log_sum_exp(grad_loss, z, labels, *cross_entropy.shifted_sum_exp(z))["z"]
+    dz = cross_entropy.label_subtracted(grad_loss, z, labels, *cross_entropy.shifted_sum_exp(z))["z"]
     return {"n": dz @ E, "E": dz.T @ n}
 
 

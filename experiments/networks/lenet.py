@@ -76,7 +76,7 @@ def by_parts(
     x: Tensor, W1: Tensor, b1: Tensor, W2: Tensor, b2: Tensor, U: Tensor, c: Tensor, labels: Tensor,
 ) -> Gradients:  # fmt: skip
     top, total = cross_entropy.shifted_sum_exp(z)
-    dz = cross_entropy.stable_log_sum_exp(grad_loss, z, labels, top, total)["z"]
+    dz = cross_entropy.label_subtracted(grad_loss, z, labels, top, total)["z"]
     of_head = linear.outer_product(dz, q.flatten(1), U, c)
     of_2 = of_stage(of_head["x"].reshape(q.shape), r2, max2, p, W2, b2)
     of_1 = of_stage(of_2["x"], r1, max1, x, W1, b1)
