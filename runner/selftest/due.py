@@ -73,17 +73,21 @@ WHERE = frozenset(
     {"place", "sizes", "values", "params", "upstream", "kinds of upstream", "scale of upstream", "raises"}
 )
 
+OF_SAVED = frozenset({"dtype"})
+"""What a tensor changes that is taken for another: saved ones are float32 where inputs are in half."""
+
 
 @dataclass(frozen=True)
 class Due:
     """The topics that name a mistake, and the factor that was planted, which a factor that is told must be.
 
     A number must be told as that number; one that a gradient's size makes, as any expression that has the
-    same value there.
+    same value there. `besides` is true of the mistake too, and does not name it.
     """
 
     topics: frozenset[str]
     factor: float | Callable[[Size], float] | None = None
+    besides: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, *topics: str, factor: float | Callable[[Size], float] | None = None) -> "Due":
@@ -112,7 +116,7 @@ class Due:
             return "right" if self._is_told(said, judgement.size or ()) else "misleading"
         if topic in self.topics:
             return "right"
-        return "unhelpful" if topic in FACTS | WHERE else "misleading"
+        return "unhelpful" if topic in FACTS | WHERE | self.besides else "misleading"
 
     def _is_told(self, said: Statement, size: Size) -> bool:
         """Tell whether a statement has the planted factor."""
@@ -179,8 +183,8 @@ DUE: Mapping[str, Due] = {
     "transpose": Due.of("order", "shape"),
     "missing broadcast sum": Due.of("reduction", "shape"),
     "dropped term": Due(FACTS),
-    "wrong saved tensor": Due(FACTS),
-    "pre- against post-activation": Due(FACTS | {"place"}),
+    "wrong saved tensor": Due(FACTS, besides=OF_SAVED),
+    "pre- against post-activation": Due(FACTS | {"place"}, besides=OF_SAVED),
     "missing output": Due.of("raises"),
     "swapped gradients": Due.of("input", "order", "shape"),
     "forward/backward mismatch": Due.of("factor", "term"),

@@ -45,6 +45,8 @@ def judgement(*said: Statement, found: str = "", verdict: str = "wrong") -> Judg
         (DUE["upstream ignored"], [say("upstream_ignored", wrt="x")], "right"),
         (DUE["wrong dtype"], [say("mismatch", what="dtype", received="a", expected="b")], "right"),
         (DUE["wrong dtype"], [say("mismatch", what="device", received="a", expected="b")], "misleading"),
+        (DUE["wrong saved tensor"], [say("mismatch", what="dtype", received="a", expected="b")], "unhelpful"),
+        (DUE["algebra"], [say("mismatch", what="dtype", received="a", expected="b")], "misleading"),
     ],
 )
 def test_grade(due: Due, said: list[Statement], grade: Grade) -> None:

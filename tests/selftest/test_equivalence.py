@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from torch import Tensor
 
-from runner.selftest import mutate
+from runner.selftest import mutate, wrappers
 from runner.selftest.campaign import EQUIVALENT, PLANTED, Campaign, Lot, Outcome, cases, plant
 from runner.selftest.equivalence import Laboratory
 from runner.selftest.judge import Judge
@@ -47,6 +47,16 @@ def test_the_right_derivation_differs_from_itself_nowhere() -> None:
 def test_a_comparison_at_a_kink_counts() -> None:
     (mistake,) = (m for m in source_mistakes("relu", "input_mask") if m.kind == "ties and zeros")
     assert shown_by("relu", "input_mask", mistake.make()) == "zeros"
+
+
+def test_half_of_a_second_derivative_is_one_of_second_order_also_where_it_overflows() -> None:
+    campaign = Campaign(into := target("multi_head_attention", "by_parts"), [])
+    (half,) = (m for m in wrappers.mistakes(into) if m.name.startswith("half_detached"))
+    assert isinstance(half, Mistake)
+    assert campaign.laboratory.accuracy(half.make), "the sum of two halves is outside of float16 first"
+    _, found = campaign._difference(half)
+    assert found
+    assert found.second
 
 
 @pytest.fixture(scope="module")
