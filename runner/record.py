@@ -12,6 +12,9 @@ from runner.verdicts import OUTCOMES, STATUSES
 SCHEMA_VERSION = 3
 """Of the CSV, whose columns are the same in every report of a version, and of the ledger."""
 
+PREEMPTED = "preempted"
+"""What `timing` ends in where other work had the processor again and again while something was timed."""
+
 Kind = type[str] | type[int] | type[float] | type[bool] | type[datetime]
 
 
@@ -81,7 +84,9 @@ GROUPS: Mapping[str, tuple[Column, ...]] = {
         Column("nonfinite", int, "NaN and Inf where the truth has another value"),
     ),
     "time and memory": (
-        Column("timing", str, "how: quick or precise, state of caches and heap, settled or budget spent"),
+        Column(
+            "timing", str, f"how: quick or precise, caches and heap, settled or budget spent, {PREEMPTED}"
+        ),
         Column("blocks", int, "how many blocks of calls each median is of"),
         Column("manual_ms", float, "median time of the derivation for all its inputs together", "ms"),
         Column("manual_iqr_ms", float, "interquartile range of the same", "ms"),
@@ -91,7 +96,9 @@ GROUPS: Mapping[str, tuple[Column, ...]] = {
         Column("speedup", float, "median of autograd / manual over the rounds; empty where not right"),
         Column("speedup_low", float, "lower end of its 95 % interval"),
         Column("speedup_high", float, "upper end of the same"),
-        Column("noisy", bool, "whether an interquartile range is over a tenth of its median"),
+        Column(
+            "noisy", bool, f"whether an interquartile range is over a tenth of its median, or {PREEMPTED}"
+        ),
         Column("compile_ms", float, "time of torch.compile, with execution=compile", "ms"),
         Column("peak_memory_mb", float, "peak of what the derivation allocates", "MB"),
         Column("autograd_peak_memory_mb", float, "peak of what autograd's backward allocates", "MB"),

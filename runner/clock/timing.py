@@ -18,12 +18,14 @@ from runner.clock.block import cache_of
 from runner.clock.ceilings import ceilings
 from runner.clock.compiled import compiled
 from runner.clock.noise import interval, spread
+from runner.clock.preemption import Preemptions
 from runner.clock.rounds import Blocks, interleaved
 from runner.clock.work import Work, work
 from runner.formula.autograd import Graph
 from runner.formula.derivation import Derivation
 from runner.judge import manual, reference
 from runner.judge.judgement import Times
+from runner.record import PREEMPTED
 from runner.settings import Execution, Timing, Warmth
 
 NOISY = 0.1  # of a median, the interquartile range
@@ -50,11 +52,15 @@ def clock(
         theirs = Side.autograd(case, wrt)
         tasks = {"manual": timed.call, "autograd": theirs.call, "forward": _forward(case)}
         peaks = [memory.peak_mb(side.call, case.device) for side in (timed, theirs)]
+        preemptions = Preemptions()
         blocks, ended = interleaved(tasks, settings, case.device)
+        is_preempted = (
+            preemptions.are_many and case.device.type == "cpu"
+        )  # a GPU's events do not see the host
     heap.trim(int(max(peaks) * memory.MEGABYTE))
     return Times(
-        timing=_how(settings, case.device, ended),
-        **_times(blocks),
+        timing=_how(settings, case.device, ended, PREEMPTED if is_preempted else ""),
+        **_times(blocks, is_noisy=is_preempted),
         compile_ms=compile_ms,
         peak_memory_mb=_short(peaks[0]),
         autograd_peak_memory_mb=_short(peaks[1]),
@@ -65,9 +71,10 @@ def clock(
     )
 
 
-def _how(settings: Timing, device: torch.device, ended: str) -> str:
+def _how(settings: Timing, device: torch.device, *more: str) -> str:
     heap_is = settings.heap if heap.is_glibc() else "unknown"
-    return f"{settings.level} cache={cache_of(settings, device)} heap={heap_is} {ended}".rstrip()
+    said = [settings.level, f"cache={cache_of(settings, device)}", f"heap={heap_is}", *more]
+    return " ".join(filter(None, said))
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ def _compiled(derivation: Derivation, case: Case) -> tuple[Side, float]:
         return side, _ms(time.perf_counter() - began)
 
 
-def _times(blocks: Blocks) -> dict[str, Any]:
+def _times(blocks: Blocks, *, is_noisy: bool) -> dict[str, Any]:
     mine, theirs = blocks["manual"], blocks["autograd"]
     ratios = [theirs / mine for mine, theirs in zip(mine, theirs, strict=True)]
     low, high = interval(ratios)
@@ -144,7 +151,7 @@ def _times(blocks: Blocks) -> dict[str, Any]:
         "speedup": _short(median(ratios), 3),
         "speedup_low": _short(low, 3),
         "speedup_high": _short(high, 3),
-        "noisy": any(spread(side) > NOISY * median(side) for side in (mine, theirs)),
+        "noisy": is_noisy or any(spread(side) > NOISY * median(side) for side in (mine, theirs)),
         "manual_blocks_ms": tuple(map(_ms, mine)),
         "autograd_blocks_ms": tuple(map(_ms, theirs)),
     }

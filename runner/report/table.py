@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from runner.record import Cells
+from runner.record import PREEMPTED, Cells
 from runner.report.fitted import Shown, print_fitted
 from runner.report.signs import shown
 
@@ -34,9 +34,13 @@ def _time(column: str, spread: str) -> Callable[[Cells], str]:
         if (median := row[column]) is None:
             return ""
         is_wide = row[spread] is not None and not row[spread] <= WIDE * median
-        return f"~{two_digits(median)}" if is_wide else f"{median:.4f}"
+        return f"~{two_digits(median)}" if is_wide or _is_preempted(row) else f"{median:.4f}"
 
     return written
+
+
+def _is_preempted(row: Cells) -> bool:
+    return PREEMPTED in (row["timing"] or "").split()
 
 
 def _speedup(row: Cells) -> str:
@@ -45,7 +49,7 @@ def _speedup(row: Cells) -> str:
         return ""
     low, high = row["speedup_low"], row["speedup_high"]
     is_wide = row["noisy"] if low is None or high is None else not high - low <= 2 * WIDE * value
-    if is_wide:
+    if is_wide or _is_preempted(row):
         return f"~{two_digits(value)}x"
     return f"{value:.1g}x" if value < 0.1 else f"{value:.2f}x"
 

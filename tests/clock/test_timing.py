@@ -10,6 +10,7 @@ from runner.case.case import Case
 from runner.clock.timing import clock
 from runner.formula import Formula
 from runner.judge.judgement import Times
+from runner.record import PREEMPTED
 from runner.settings import Timing
 from tests.by_hand import formula_of
 
@@ -55,7 +56,8 @@ def test_one_row_of_figures_by_hand() -> None:
     assert (found.blocks, len(found.manual_blocks_ms), len(found.autograd_blocks_ms)) == (9, 9, 9)
     assert min(found.manual_blocks_ms) <= found.manual_ms <= max(found.manual_blocks_ms)
     assert found.speedup_low <= found.speedup <= found.speedup_high
-    assert found.timing in ("quick cache=warm heap=warm", "quick cache=warm heap=unknown")
+    how = found.timing.removesuffix(f" {PREEMPTED}")  # as a test may well be
+    assert how in ("quick cache=warm heap=warm", "quick cache=warm heap=unknown")
     assert found.compile_ms is None
 
 
@@ -82,9 +84,9 @@ def test_the_row_says_in_which_state_the_machine_was() -> None:
     cold = Timing("quick", rounds=3, min_time=1e-3, cache="cold", heap="cold")
     assert times(product, cold).timing.startswith("quick cache=cold heap=")
     precise = Timing("precise", rounds=3, min_time=1e-3, interval=100.0)
-    assert times(product, precise).timing.endswith(" settled")
+    assert times(product, precise).timing.split()[3] == "settled"
     short = Timing("precise", rounds=3, min_time=1e-3, interval=1e-9, max_time=1e-3)
-    assert times(product, short).timing.endswith(" budget")
+    assert times(product, short).timing.split()[3] == "budget"
 
 
 def test_the_clock_leaves_no_gradient_behind() -> None:

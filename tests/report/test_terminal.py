@@ -84,6 +84,10 @@ def test_an_empty_column_is_not_shown() -> None:
         ({"speedup": 23.8, "noisy": True}, "~24x"),
         ({"speedup": 0.05, "noisy": False}, "0.05x"),
         ({"speedup": 2.0, "noisy": True}, "~2.0x"),
+        (
+            {"speedup": 220.1, "speedup_low": 219.0, "speedup_high": 221.0, "timing": "quick preempted"},
+            "~220x",
+        ),
         ({}, ""),
     ],
 )
