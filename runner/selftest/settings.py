@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
+from runner.checks.dimensions import places, resized
 from runner.formula import Formula
 
 SIZES = (1, 2, 3, 8, 13)
+EQUAL = (2, 4, 5, 8)  # sizes that all dimensions have at once
 LONG = 67  # more than a tile of 64
 TILES = (129, 1025)  # one more than a block of a kernel
 MOST_ELEMENTS = 20_000
@@ -35,24 +37,13 @@ def shapes(
     most: int = MOST_ELEMENTS,
 ) -> Iterator[dict[str, Any]]:
     """Yield shapes of one changed size, and some of equal sizes, where the formula allows them."""
-    places = [(d, i) for d, v in shape.items() for i in (range(len(v)) if isinstance(v, list) else [None])]
-    candidates = [_with(shape, {place: size}) for place in places for size in sizes]
-    candidates += [_with(shape, dict.fromkeys(places, size)) for size in (2, 4, 5, 8)]
+    candidates = [resized(shape, place, size) for place in places(shape) for size in sizes]
+    candidates += [{d: [n] * len(v) if isinstance(v, list) else n for d, v in shape.items()} for n in EQUAL]
     seen = [dict(shape)]
     for changed in candidates:
         if changed not in seen and _allowed(formula, changed, params, most):
             seen.append(changed)
             yield changed
-
-
-def _with(shape: Mapping[str, Any], sizes: Mapping[tuple[str, int | None], int]) -> dict[str, Any]:
-    changed = {d: list(v) if isinstance(v, list) else v for d, v in shape.items()}
-    for (dimension, i), size in sizes.items():
-        if i is None:
-            changed[dimension] = size
-        else:
-            changed[dimension][i] = size
-    return changed
 
 
 def _allowed(formula: Formula, shape: Mapping[str, Any], params: Mapping[str, Any], most: int) -> bool:
