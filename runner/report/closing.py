@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from runner.record import Cells
 from runner.report.causes import Cause
 from runner.report.overview import print_overview
 from runner.report.signs import counted, number_of, shown
@@ -24,6 +25,17 @@ def print_remarks(causes: Iterable[Cause], out: Console, points: Sequence[str] =
     for cause in causes:
         if cause.said:
             out.print(Text(f"{_who(cause, ', ', points)}: {cause.said}"), soft_wrap=True)
+
+
+def print_notes(rows: Iterable[Cells], out: Console) -> None:
+    """Print what else is worth knowing of the rows of a single run, each note once."""
+    whose: dict[str, list[str]] = {}
+    for row in rows:
+        whose.setdefault(row["notes"] or "", []).append(f"{row['derivation']} {row['wrt']}".strip())
+    for note, gradients in whose.items():
+        of = "" if len(whose) == 1 else f" ({_few(gradients)})"
+        if note:
+            out.print(Text(f"note{of}: {note}"), soft_wrap=True)
 
 
 def print_causes(failing: Sequence[Cause], beyond: int, config_dir: str | None, out: Console) -> None:
@@ -94,6 +106,8 @@ def print_report(summary: Summary, reports: Iterable[Path], sweep: Sweep, out: C
         print_rows(rows, out)
         here = [] if sweep.is_sweep else failing
         print_remarks([*summary.causes.remarks(summary.failing), *here], out, point_columns(rows))
+        if not sweep.is_sweep:
+            print_notes(rows, out)
     if sweep.is_sweep and not sweep.quiet:
         print_overview(summary.groups, out)
     if failing and (sweep.is_sweep or sweep.quiet):

@@ -21,7 +21,10 @@ from runner.report import csv
 from tests.registry import specification
 
 LARGE, LARGEST = 2**22, 2**24
-BY_MEMORY = ("mse", "relu", "sigmoid", "tanh", "layer_norm", "softmax", "cross_entropy", "dropout")
+BY_MEMORY = (
+    "mse", "relu", "sigmoid", "tanh", "gelu", "silu", "softmax", "log_softmax", "cross_entropy", "layer_norm",
+    "rms_norm", "batch_norm", "dropout",
+)  # fmt: skip
 IMAGES = "N=8 C=32 image=[128,128]"
 ATTENTION = "batch=[2,8] T=512 S=512 d=64 e=64"
 AT_LARGE = {

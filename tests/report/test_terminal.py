@@ -197,3 +197,22 @@ def test_any_number_of_rows(made: Any, is_sweep: bool) -> None:
     assert f"{count:,} row{'' if count == 1 else 's'}: " in printed
     assert len(printed.splitlines()) < 40
     assert ("a comma" in printed) == (count == len(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("notes", "printed"),
+    [
+        (("computes in float32", "computes in float32"), ["note: computes in float32"]),
+        (("", "no derivative by x"), ["note (backward w): no derivative by x"]),
+        (("a", "b"), ["note (backward x): a", "note (backward w): b"]),
+        (("", ""), []),
+    ],
+)
+def test_a_single_run_prints_its_notes_and_a_sweep_leaves_them_to_the_csv(
+    notes: tuple[str, str], printed: list[str]
+) -> None:
+    both = zip("xw", notes, strict=True)
+    rows = [row("exact", derivation="backward", wrt=wrt, notes=note) for wrt, note in both]
+    found = [line for line in report([rows], 160, is_sweep=False).splitlines() if line.startswith("note")]
+    assert found == printed
+    assert "note" not in report([rows], 160)
