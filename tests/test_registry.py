@@ -34,6 +34,11 @@ def test_small_inputs_lose_no_digits(experiment: str) -> None:
     assert_right(experiment, "float32", found)
 
 
+def test_a_sum_that_leaves_the_range_just_before_its_truth_would_is_no_loss() -> None:
+    spec = specification("rnn_bptt", dtype="float16", seed=6, shape={"T": 3}, upstream="ones")
+    assert_right("rnn_bptt", "float16", rows(dataclasses.replace(spec, check="full")))
+
+
 @pytest.mark.parametrize("name", FORMULAS)
 def test_every_formula_has_an_example_and_a_statement(name: str) -> None:
     formula = lookup(name)

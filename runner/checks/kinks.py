@@ -23,7 +23,7 @@ MOST = 8  # samples
 def around_literals(subject: Subject) -> Iterator[Outcome]:
     """Inputs made of the numbers in the source and of the hyper-parameters, of both signs, and one beside."""
     case, values = case_of(subject.small()), _values(subject)
-    elements = max((case.inputs[name].numel() for name in subject.free), default=0)
+    elements = max((case.inputs[name].numel() for name in subject.free(case)), default=0)
     if not elements:
         return
     for sample in subject.once(f"around {values}", lambda: list(_samples(subject, case, values))):
@@ -42,7 +42,7 @@ def _values(subject: Subject) -> list[float]:
 def _samples(subject: Subject, case: Case, values: Sequence[float]) -> Iterator[Sample]:
     """Deal the values out to each input in an order of its own, and go on where the last sample ended."""
     small, generator = subject.small(), torch.Generator().manual_seed(subject.spec.seed)
-    inputs = {name: case.inputs[name] for name in subject.free}
+    inputs = {name: case.inputs[name] for name in subject.free(case)}
     pools = {name: torch.tensor(values)[torch.randperm(len(values), generator=generator)] for name in inputs}
     samples = -(-len(values) // max(value.numel() for value in inputs.values()))
     for i in range(min(MOST, samples)):

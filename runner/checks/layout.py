@@ -102,7 +102,7 @@ def _one_alone(plain: Sample, case: Case) -> Iterator[Sample]:
 def _expanded(subject: Subject) -> Iterator[tuple[Sample, Sample]]:
     """Yield equal slices that lie one after another, and the same as one slice with a stride of 0."""
     case = case_of(subject.small())
-    drawn = {*case.differentiable} & {*subject.free}
+    drawn = {*case.differentiable} & {*subject.free(case)}
     upstream = _changed(case, expanded, set(), case.upstream)
     changed = [("an expanded upstream gradient", "an upstream gradient of equal slices", upstream)]
     inputs = _changed(case, expanded, drawn, {})

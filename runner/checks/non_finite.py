@@ -72,9 +72,9 @@ def _drawn(subject: Subject) -> tuple[list[Spoilt], list[str]]:
     """Draw the samples of as many inputs as may be visited, and name the others."""
     case = with_all_digits(subject.small())
     _, price = priced(lambda: subject.sample_at("", case))
-    inputs = evenly(subject.free, price, SAMPLES)
+    inputs = evenly(free := subject.free(case), price, SAMPLES)
     names = [*inputs, *(f"grad_{output}" for output in case.upstream)]
-    return [*_spoilt(subject, case, names)], [name for name in subject.free if name not in inputs]
+    return [*_spoilt(subject, case, names)], [name for name in free if name not in inputs]
 
 
 def _spoilt(subject: Subject, case: Case, names: Sequence[str]) -> Iterator[Spoilt]:

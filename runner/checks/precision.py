@@ -148,7 +148,8 @@ def _loss(
 ) -> Outcome:
     """Say how much more accuracy is lost than the bound, or autograd itself, excuses.
 
-    A NaN or Inf is a loss where the truth is within the dtype's range, and forward or autograd is finite.
+    A NaN or Inf is a loss where the truth is within half of the dtype's range, as what rounds in a network
+    may leave it before its truth does, and forward or autograd is finite.
     A truth that is not finite itself shows no loss. What takes a measurement is left out without `measure`.
     """
     fine = Outcome(check="precision", wrt=wrt, condition=trial.condition, verdict="inaccurate", compared=True)
@@ -157,7 +158,7 @@ def _loss(
     if not math.isfinite(error):
         count = compare.measure(gradient, truth).nonfinite
         possible = _finite([trial.of_autograd[wrt]]) or _finite(case.results.values())
-        fits = size < torch.finfo(gradient.dtype).max
+        fits = size <= torch.finfo(gradient.dtype).max / 2
         lost = say("not_finite", count=count) if count and possible and fits else None
         return dataclasses.replace(fine, broken=lost)
     if subject.derivation.kind.order > 1:

@@ -102,10 +102,9 @@ class Subject:
         dtypes = {value.dtype for value in self.case.inputs.values()}
         return any(not dtype.is_floating_point and dtype != torch.bool for dtype in dtypes)
 
-    @cached_property
-    def free(self) -> list[str]:
-        """The floating inputs that may have any value."""
-        inputs = self.case.inputs.items()
+    def free(self, case: Case) -> list[str]:
+        """Return the floating inputs of a case that may have any value; a small shape may have fewer."""
+        inputs = case.inputs.items()
         return [name for name, v in inputs if v.is_floating_point() and name not in self.sampled]
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from runner.checks.budget import CALL, MOST, Growth, Price, evenly, priced
+from runner.checks.subject import SMALL
 from tests.checks.planting import judged
 from tests.conftest import Plant
 
@@ -84,3 +85,21 @@ def test_items_are_taken_from_all_over(price: float, left: int) -> None:
     assert len(chosen) == left
     assert chosen == sorted({*chosen})
     assert chosen[0] == 0
+
+
+def layers(n: int) -> dict[str, tuple[int, ...]]:
+    return {"x": (2,), **{f"w_{i}": (2,) for i in range(1, n + 1)}}
+
+
+def added(x: Tensor, **w: Tensor) -> Tensor:
+    return x + torch.stack([value * value for value in w.values()]).sum(0)
+
+
+def by_layer(grad_y: Tensor, x: Tensor, **w: Tensor) -> Gradients:
+    return {"x": grad_y * 1, **{name: grad_y * 2 * value for name, value in w.items()}}
+
+
+def test_a_formula_may_have_fewer_inputs_at_the_small_shapes_of_checks(plant: Plant) -> None:
+    found = judged(plant, by_layer, shapes=layers, forward=added, shape={"n": SMALL + 1})
+    assert len(found) == 1 + SMALL + 1
+    assert {row.verdict for row in found} <= {"exact", "correct"}, found[0].diagnosis
