@@ -15,8 +15,9 @@ from torch import Tensor
 from runner.case.case import Case
 from runner.case.spec import Spec
 from runner.locate.case import small_case
+from runner.locate.limit import Clock
 from runner.locate.needs import CLOSE
-from runner.locate.replay import Clock, OutOfTimeError, Side
+from runner.locate.replay import Side
 from runner.locate.search import Search, Values
 from runner.locate.spot import Spot
 
@@ -41,8 +42,6 @@ class Alone:
         for case in self._cases(one.subject.case):
             try:
                 side = Side.of(case, one.shape, one.subject.derivation, self.clock)
-            except OutOfTimeError:
-                raise
             except Exception:  # an input that does not go with the others
                 continue
             if [*side.trace.steps] == [*one.trace.steps] and not self._is_equal(side):
@@ -83,7 +82,5 @@ class Alone:
     def _repaired(self, side: Side, spot: Spot, make: Values) -> bool:
         try:
             return not side.wrong(side.run(spot.steps, spot.bindings, make), CLOSE)
-        except OutOfTimeError:
-            raise
         except Exception:  # what does not fit is no repair
             return False

@@ -11,13 +11,16 @@ from runner.errors import short
 from runner.formula.derivation import Derivation
 from runner.locate.answer import Answer
 from runner.locate.case import small_case
+from runner.locate.limit import Clock, OutOfTimeError
 from runner.locate.losses import errors_in_u
 from runner.locate.place import Line, is_machinery_file
-from runner.locate.replay import Clock, Side
+from runner.locate.replay import Side
 from runner.locate.trace import Step
 from runner.locate.wording import statement
 
 UNKNOWN = "?"
+SECONDS = 5
+"""What tracing may take."""
 
 
 @dataclass
@@ -53,9 +56,12 @@ def _data(row: Row) -> dict[str, Any]:
 def listing(spec: Spec, derivation: Derivation, found: Answer | None) -> Listing:
     """Trace a derivation on a small case, and return its lines; `found` is where it is wrong.
 
-    Raises what the derivation does.
+    Raises what the derivation does, and TimeoutError where it does not end.
     """
-    side = Side.of(*small_case(spec, 0), derivation, Clock.of(10))
+    try:
+        side = Side.of(*small_case(spec, 0), derivation, Clock.of(SECONDS))
+    except OutOfTimeError:
+        raise TimeoutError(f"it runs for more than {SECONDS} s on a small case") from None
     made = Listing(derivation.name, wrong=side.wrong(side.trace.gradients))
     made.said = statement(found) if found else None
     notes = _notes(side)

@@ -39,6 +39,8 @@ class Names:
 
     def _inside(self, frame: FrameType, event: str, arg: Any) -> Any:
         if event in ("line", "return"):
+            if self.recorder is not None:
+                self.recorder.clock.check()
             with torch._C.DisableTorchFunction():
                 self._bound(frame, frame)
         if event == "return":

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from runner.locate.edit import Call
-from runner.locate.replay import OutOfTimeError, Side
+from runner.locate.replay import Side
 from runner.locate.trace import Binding, Part, Step, frozen
 
 FITS = 1e-7
@@ -79,8 +79,6 @@ def needed_values(side: Side, steps: Sequence[Step], bindings: Sequence[Binding]
     add = _Adding(found.changes)
     try:
         gradients = side.run(steps, bindings, add)
-    except OutOfTimeError:
-        raise
     except Exception:  # what does not fit is no repair
         return None
     return add.made if not side.wrong(gradients, CLOSE) and len(add.made) == len(found.changes) else None

@@ -1,5 +1,6 @@
 """Where something happens in the code: a line, and the lines that it was called from."""
 
+import contextlib
 import linecache
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,8 @@ from runner.errors import short
 
 TORCH = str(Path(torch.__file__).parent)
 OWN = str(Path(__file__).parents[1])
+CONTEXTS = contextlib.__file__
+"""Runs between the lines of all of them: what is raised in there leaves a context half entered."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,12 @@ def _line_at(code: CodeType, instruction: int, file: str) -> Line:
 
 def is_machinery(code: CodeType) -> bool:
     """Tell whether a function belongs to PyTorch or to handgrad, and so is nobody's derivation."""
-    return code.co_filename.startswith((TORCH, OWN, "<frozen"))
+    return code.co_filename.startswith((TORCH, OWN, CONTEXTS, "<frozen"))
 
 
 def is_machinery_file(line: Line) -> bool:
     """Tell whether a line is none of the user's."""
-    return line.file.startswith((TORCH, OWN))
+    return line.file.startswith((TORCH, OWN, CONTEXTS))
 
 
 def place_of(frame: FrameType | None, root: CodeType) -> Place:

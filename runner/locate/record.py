@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten
 
+from runner.locate.limit import Clock, OutOfTimeError
 from runner.locate.place import Line, Place, is_machinery_file, place_of
 from runner.locate.trace import ROOT, Step, Trace, frozen, is_in_place, tensors_of
 
@@ -17,21 +18,27 @@ NUMBERS = frozenset({"item", "__bool__", "__float__", "__int__", "__index__", "t
 
 
 class Watch(TorchFunctionMode):
-    """Counts the calls of PyTorch in a run, and lets a subclass see them."""
+    """Counts the calls of PyTorch in a run while there is time, and lets a subclass see them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls = 0
+        self.clock = Clock()
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        self.clock.check()
         index, self.calls = self.calls, self.calls + 1
         return self.see(index, func, args, kwargs or {})
 
     def see(self, index: int, func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
         """Make the call, and return what it gives."""
         return func(*args, **kwargs)
+
+
+MOST_RECORDED = 20_000
+"""Calls of a run: a loop that never ends has none of the memory left before its time is over."""
 
 
 class Recorder(Watch):
@@ -54,6 +61,8 @@ class Recorder(Watch):
 
     def see(self, index: int, func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
         """Record a call that makes a tensor; one that returns what it was given is passed over."""
+        if index > MOST_RECORDED:
+            raise OutOfTimeError
         given = tensors_of((args, dict(kwargs)))
         before = [frozen(tensor) for tensor in given]
         result = func(*args, **kwargs)

@@ -1,8 +1,6 @@
 """Runs a derivation again with something changed, and tells whether that makes every gradient right."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +14,7 @@ from runner.formula.derivation import Derivation
 from runner.locate.edit import Call
 from runner.locate.influence import Influence, influence, rows_for, sketch
 from runner.locate.known import Known, known_values
+from runner.locate.limit import Clock
 from runner.locate.match import Atlas, Match
 from runner.locate.names import Names
 from runner.locate.numbers import factors
@@ -32,43 +31,12 @@ NOTHING = 1e-12
 Make = Callable[[Call], Tensor]
 
 
-class OutOfTimeError(Exception):
-    """The time that the locator may take has passed."""
-
-
 class OtherStepsError(Exception):
     """Other steps were run than before: what was put in changed what the code does."""
 
 
-@dataclass
-class Clock:
-    """What time is left, of the processor's: others on the machine do not count."""
-
-    until: float
-
-    @classmethod
-    def of(cls, seconds: float) -> "Clock":
-        """Start one."""
-        return cls(time.thread_time() + seconds)
-
-    @contextmanager
-    def part(self, share: float) -> Iterator[None]:
-        """Allow no more than a part of what is left."""
-        until, now = self.until, time.thread_time()
-        self.until = now + share * (until - now)
-        try:
-            yield
-        finally:
-            self.until = until
-
-    def check(self) -> None:
-        """Raise OutOfTimeError where no time is left."""
-        if time.thread_time() > self.until:
-            raise OutOfTimeError
-
-
 class Replaying(Watch):
-    """Puts other values in place of the results of some steps."""
+    """Puts other values in place of the results of some steps; more calls than before end the run."""
 
     def __init__(
         self, trace: Trace, changes: Mapping[int, Make], pool: Sequence[Tensor], numbers: Sequence[float]
@@ -79,6 +47,8 @@ class Replaying(Watch):
 
     def see(self, index: int, func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
         """Make the call; where a change is asked for, return what that gives in place of its result."""
+        if index >= self.trace.calls:
+            raise OtherStepsError
         if (make := self.changes.get(index)) is None:
             return func(*args, **kwargs)
         if self.trace.steps[index].writes:
@@ -116,7 +86,7 @@ class Side:
     @classmethod
     def of(cls, case: Case, shape: Shape, derivation: Derivation, clock: Clock) -> "Side":
         """Run forward, its truth, and the derivation, each once."""
-        subject = Subject(case, derivation)
+        subject = Subject(case, derivation, clock)
         truth = derivation.kind.differentiate(
             case.evaluate_leaves, case.inputs, case.differentiable, case.upstream
         )
@@ -182,8 +152,6 @@ class Side:
         """Tell whether every gradient is right with other values; what raises is not."""
         try:
             return not self.wrong(self.run(steps, bindings, make))
-        except OutOfTimeError:
-            raise
         except Exception:  # what does not fit is no repair
             return False
 
@@ -257,8 +225,6 @@ class Side:
         try:
             gradients = self.run(steps, bindings, lambda call: call.result + next(waiting))
             actual = self.mixed(gradients) - self.mixed(self.trace.gradients)
-        except OutOfTimeError:
-            raise
         except Exception:  # then nobody knows
             return False
         expected = self.moved(steps, bindings, pushes)

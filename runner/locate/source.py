@@ -43,16 +43,13 @@ class Slot:
 
 
 def slots(tree: ast.AST) -> Iterator[Slot]:
-    """Yield where expressions and statements stand, outer ones first; what a `while` holds is left alone.
-
-    A change there could keep it from ending.
-    """
+    """Yield where expressions and statements stand, outer ones first."""
     for field, value in ast.iter_fields(tree):
         parts = enumerate(value) if isinstance(value, list) else [(None, value)]
         for index, part in parts:
-            if isinstance(part, ast.expr | ast.stmt | ast.slice) and not isinstance(part, ast.While):
+            if isinstance(part, ast.expr | ast.stmt | ast.slice):
                 yield Slot(tree, field, index)
-            if isinstance(part, ast.AST) and not isinstance(part, ast.While):
+            if isinstance(part, ast.AST):
                 yield from slots(part)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from runner.case.case import Case
 from runner.formula.derivation import Derivation
 from runner.formula.signature import signature
 from runner.judge.manual import copied
+from runner.locate.limit import Clock
 from runner.locate.names import Names, following
 from runner.locate.record import Recorder, Watch, memory
 from runner.locate.trace import Trace, called, frozen
@@ -23,6 +24,7 @@ class Subject:
 
     case: Case
     derivation: Derivation
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def asked(self) -> set[str]:
@@ -40,10 +42,14 @@ class Subject:
         graph: bool = False,
         given: Mapping[str, Any] | None = None,
     ) -> dict[str, Tensor]:
-        """Run it on copies, or on what is `given`, watched; `graph` records. Return its gradients."""
+        """Run it on copies, or on what is `given`, watched; `graph` records. Return its gradients.
+
+        Raises what the derivation does, and OutOfTimeError where it does not end in time.
+        """
         values = given or self.copies()
         bound = self.derivation.bound(values, self.case.inputs)
-        with torch.enable_grad() if graph else torch.no_grad(), following(names), watch:
+        watch.clock = self.clock
+        with self.clock.alarm(), torch.enable_grad() if graph else torch.no_grad(), following(names), watch:
             result = called(bound)
         return self.derivation.by_name(result)
 

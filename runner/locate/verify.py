@@ -9,13 +9,21 @@ from runner.formula import Shape
 from runner.formula.derivation import Derivation
 from runner.formula.transplant import transplanted
 from runner.locate.case import small_case
-from runner.locate.replay import Clock, Side, alike
+from runner.locate.limit import Clock, OutOfTimeError
+from runner.locate.replay import Side, alike
 from runner.locate.search import Search
 from runner.locate.spot import Repair, Rewrite
 
 
 def still_holds(spec: Spec, derivation: Derivation, search: Search, repair: Repair | Rewrite) -> bool:
     """Tell whether a repair makes every gradient right on four cases that the search has not seen."""
+    try:
+        return _holds(spec, derivation, search, repair)
+    except OutOfTimeError:
+        return False
+
+
+def _holds(spec: Spec, derivation: Derivation, search: Search, repair: Repair | Rewrite) -> bool:
     if isinstance(repair, Rewrite):
         changed = replace(derivation, function=transplanted(derivation.function, repair.codes))
         sides = (Side.of(*seen, changed, Clock.of(10)) for seen in _unseen(spec))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from runner.diagnose import Statement
 from runner.locate.alone import Alone
 from runner.locate.answer import Answer
+from runner.locate.limit import OutOfTimeError
 from runner.locate.needs import need
 from runner.locate.place import Line, Place
-from runner.locate.replay import OutOfTimeError
 from runner.locate.returned import MOST_NAMED
 from runner.locate.search import NEAR, Search
 from runner.locate.spot import Due, Repair, Rewrite, Spot, distinct

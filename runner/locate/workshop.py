@@ -1,7 +1,5 @@
 """Copies of the functions of a derivation, which may be changed: nobody else calls them."""
 
-import ast
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,28 +11,34 @@ from typing import Any
 import torch
 
 from runner.formula.transplant import transplanted
+from runner.locate.limit import OutOfTimeError
 from runner.locate.place import is_machinery
 from runner.locate.record import Watch
-from runner.locate.replay import Clock, OutOfTimeError, Side
+from runner.locate.replay import OtherStepsError, Side
 from runner.locate.search import Search
 from runner.locate.source import Function, functions_of
 from runner.locate.subject import Subject
 from runner.locate.trace import Trace
 
-SECONDS_OF_RUN = 0.004
-"""What a run may take where changes of the source are tried: of slower ones, too few could be."""
+MOST_CALLS = 400
+"""Of PyTorch in a run where changes of the source are tried: of slower ones, too few could be."""
+TIMES = 8
+"""How many times the calls a changed derivation may make."""
+SECONDS = 0.1
+"""What a run with a change may take: a loop may not end."""
 
 
-class _Timed(Watch):
-    """Ends a run that takes too long."""
+class _Counted(Watch):
+    """Ends a run that makes many more calls than the derivation does as it is."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, usual: int) -> None:
         super().__init__()
-        self.clock = clock
+        self.most = TIMES * usual
 
     def see(self, index: int, func: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
-        """Make the call while there is time."""
-        self.clock.check()
+        """Make the call while there are not too many."""
+        if index > self.most:
+            raise OtherStepsError
         return func(*args, **kwargs)
 
 
@@ -53,11 +57,10 @@ class Workshop:
 
     @cached_property
     def functions(self) -> dict[CodeType, Function]:
-        """The functions that ran and whose source is there; changed, a `while` might not end."""
+        """The functions that ran and whose source is there."""
         own = {function.__code__ for function in self.copies}
         codes = (code for code in self.search.one.trace.codes if code in own)
-        found = (one for one in functions_of(codes) if not _may_go_on(one.tree))
-        return {function.code: function for function in found}
+        return {function.code: function for function in functions_of(codes)}
 
     def holds(self, code: CodeType, changed: CodeType) -> bool:
         """Tell whether a changed function makes every gradient right at all sides."""
@@ -85,9 +88,11 @@ class Workshop:
 
     def _is_right(self, side: Side, subject: Subject) -> bool:
         try:
-            return not side.wrong(subject.run(_Timed(side.clock)))
+            with side.clock.at_most(SECONDS):
+                return not side.wrong(subject.run(_Counted(side.trace.calls)))
         except OutOfTimeError:
-            raise
+            side.clock.check()
+            return False
         except Exception:  # what does not run is no repair
             return False
 
@@ -97,23 +102,12 @@ def workshop(search: Search) -> Workshop | None:
     function = search.one.subject.derivation.function
     if not isinstance(function, FunctionType) or not function.__module__ or hasattr(function, "prepare"):
         return None
-    if is_machinery(unwrap(function).__code__) or _takes_long(search):
+    if is_machinery(unwrap(function).__code__) or search.one.trace.calls > MOST_CALLS:
         return None
     try:
         return Workshop(search)
     except RecursionError:  # a module that holds itself
         return None
-
-
-def _takes_long(search: Search) -> bool:
-    """Tell whether a run takes so long that only a few changes could be tried."""
-    began = time.thread_time()
-    search.one.subject.run(Watch())
-    return time.thread_time() - began > SECONDS_OF_RUN
-
-
-def _may_go_on(tree: ast.AST) -> bool:
-    return any(isinstance(node, ast.While) for node in ast.walk(tree))
 
 
 def _choices(trace: Trace) -> int:

@@ -17,11 +17,17 @@ from runner.case.spec import case_of
 from runner.formula.derivation import Derivation
 from runner.formula.signature import Function
 from runner.formula.transplant import transplanted
+from runner.locate.limit import Clock, OutOfTimeError
+from runner.locate.record import Watch
 from runner.locate.source import text_of
+from runner.locate.subject import Subject
 from runner.selftest.mistake import Target
 from runner.selftest.mutate import definition, functions_reached, placed_changes
 from runner.selftest.targets import targets
 from tests.locate.by_hand import MISTAKES, ByHand
+
+SECONDS = 5
+"""Of the processor's, what a derivation with a mistake may take at the experiment's own shape."""
 
 
 @dataclass(frozen=True)
@@ -183,13 +189,13 @@ def _changed(module: ModuleType, changed: CodeType) -> dict[CodeType, CodeType]:
 def shows(planted: Planted) -> bool:
     """Tell whether a mistake makes a gradient wrong, and does no more than that."""
     case = case_of(replace(planted.target.spec, upstream="normal", dtype="float64"))
+    subject = Subject(case, planted.derivation, Clock.of(SECONDS))
     truth = planted.target.kind.differentiate(
         case.evaluate_leaves, case.inputs, case.differentiable, case.upstream
     )
     try:
-        with torch.no_grad():
-            found = planted.derivation({**case.values}, case.inputs)
-    except Exception:  # those that raise are apart
+        found = subject.run(Watch())
+    except (Exception, OutOfTimeError):  # those that raise, or never end, are apart
         return False
     return {*found} == {*planted.target.gradients} and any(
         found[n].shape != truth[n].shape
