@@ -160,7 +160,12 @@ def of_functions(step: Step) -> Iterator[Edit]:
             if step.name.strip("_") in REVERSED and len(written) == 2:
                 old = written[1 - i]
             for name, apply in FUNCTIONS.items():
-                yield Edit(say("in_place_of", new=f"{name}({old})", old=old), 1.6, _through(step, i, apply))
+                yield Edit(
+                    say("in_place_of", new=f"{name}({old})", old=old),
+                    1.6,
+                    _through(step, i, apply),
+                    operand=i,
+                )
 
 
 def _through(step: Step, place: int, apply: Callable[[Tensor], Tensor]) -> Callable[[Call], Tensor]:

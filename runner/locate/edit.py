@@ -37,6 +37,8 @@ class Edit:
     make: Callable[[Call], Tensor]
     is_number: bool = False
     """Whether it is right by a number, which may be so at one size alone."""
+    operand: int | None = None
+    """The operand that it takes another function of: what makes that one may be what is wrong."""
 
 
 PRODUCT = torch.matmul.__name__
@@ -68,7 +70,8 @@ def texts(step: Step, count: int) -> list[str]:
     except SyntaxError:
         return unnamed
     if isinstance(node, ast.BinOp):
-        return [ast.unparse(node.left), ast.unparse(node.right)][:count]
+        written = [ast.unparse(node.left), ast.unparse(node.right)]
+        return _in_order(step, node, written)[:count]
     if isinstance(node, ast.UnaryOp):
         return [ast.unparse(node.operand)]
     if isinstance(node, ast.Call):
@@ -77,6 +80,17 @@ def texts(step: Step, count: int) -> list[str]:
         found = [ast.unparse(part) for part in (*first, *node.args)]
         return [*found, *unnamed[len(found) :]][:count]
     return unnamed
+
+
+def _in_order(step: Step, node: ast.BinOp, written: list[str]) -> list[str]:
+    """Return how the operands are written as they arrive: a number that stands first comes second."""
+    if len(step.args) < 2 or isinstance(step.args[1], Tensor) or step.name.strip("_") in REVERSED:
+        return written
+    if not isinstance(node.op, ast.Add | ast.Mult) or isinstance(node.right, ast.Constant):
+        return written
+    if isinstance(node.left, ast.Constant):
+        return written[::-1]
+    return ["the tensor", "the number"]
 
 
 def said(number: float) -> str:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from runner.diagnose import say
 from runner.locate.arithmetic import BINARY, of_binary, of_choice, of_functions, of_result
-from runner.locate.edit import Edit, operation
+from runner.locate.edit import Call, Edit, operation
 from runner.locate.reductions import REDUCTIONS, of_einsum, of_reduction, of_slice
 from runner.locate.trace import Step
 
@@ -24,9 +24,7 @@ def local_edits(step: Step, numbers: Sequence[str], *, functions: bool = True) -
     elif name in REDUCTIONS:
         yield from of_reduction(step, name)
     elif name == "where" and len(step.args) == 3:
-        yield Edit(
-            say("branches_swapped"), 1, lambda call: torch.where(call.args[0], call.args[2], call.args[1])
-        )
+        yield Edit(say("branches_swapped"), 1, _swapped, operand=0)
         yield from of_choice(step)
     elif name in COMPARISONS:
         yield Edit(say("negated"), 1.2, lambda call: ~call.result)
@@ -49,3 +47,7 @@ def local_edits(step: Step, numbers: Sequence[str], *, functions: bool = True) -
         yield from of_result(step, numbers)
         if functions:
             yield from of_functions(step)
+
+
+def _swapped(call: Call) -> Tensor:
+    return torch.where(call.args[0], call.args[2], call.args[1])

@@ -32,9 +32,14 @@ class Line:
     gives: bool = False
 
     @property
+    def numbers(self) -> range:
+        """The numbers of its lines."""
+        return range(self.line, self.end + 1)
+
+    @property
     def text(self) -> str:
         """The source of the expression, in one line; empty where there is no source."""
-        lines = [linecache.getline(self.file, number) for number in range(self.line, self.end + 1)]
+        lines = [linecache.getline(self.file, number) for number in self.numbers]
         if not all(lines):
             return ""
         encoded = [line.encode() for line in lines]

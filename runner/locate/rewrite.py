@@ -72,17 +72,14 @@ class Rewriting:
         places: dict[tuple[str, int], Place] = {}
         for spot in (*self.search.suspects, *self.search.last_true):
             for depth, line in enumerate(spot.place):
-                for number in range(line.line, line.end + 1):
+                for number in line.numbers:
                     places.setdefault((line.file, number), spot.place[depth + 1 :])
         return places
 
     @cached_property
     def quiet(self) -> dict[tuple[str, int], Place]:
         """The other lines of these functions that make no tensor, or none that is used."""
-        trace = self.search.one.trace
-        used = trace.ancestors({index for index in trace.returned.values() if index is not None})
-        steps = [trace.steps[index] for index in used]
-        loud = {(line.file, n) for s in steps for line in s.place for n in range(line.line, line.end + 1)}
+        loud = self.search.used
         lines = (
             (code.co_filename, number)
             for code, function in self.workshop.functions.items()
@@ -124,13 +121,15 @@ class Rewriting:
         columns = old.col_offset, old.end_col_offset
         line = Line(code.co_filename, old.lineno, old.end_lineno, columns, code.co_name)
         what = say("in_place_of", new=ast.unparse(new), old=ast.unparse(old))
-        called = _called(old) or _called(slot.parent)
+        called = _functions(old) or _functions(slot.parent)
         return Rewrite((line, *callers), what, cost, ast.unparse(old), called, {code: changed}, words)
 
 
-def _called(node: ast.AST) -> str:
-    """Return the name of the function that is called there, if one is."""
-    return ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+def _functions(node: ast.AST) -> frozenset[str]:
+    """Return the name of the function that is called there, or those of two branches."""
+    branches = (node.body, node.orelse) if isinstance(node, ast.IfExp) else (node,)
+    calls = (branch for branch in branches if isinstance(branch, ast.Call))
+    return frozenset(ast.unparse(call.func).rpartition(".")[2] for call in calls)
 
 
 def _stock(nodes: list[Any]) -> tuple[list[ast.expr], list[ast.Call]]:

@@ -21,6 +21,7 @@ FITS = 1e-7
 MOST_OF_CURVED = 1.6
 """What an edit may cost where only running it again tells whether it repairs."""
 KNOWN = 0.4
+"""What a factor costs less where it makes what is known."""
 SOFT = 0.3
 """What a change costs more where the step makes what is known already."""
 PARTLY = 0.2
@@ -193,17 +194,17 @@ class Search(Standing):
                     continue
                 self.one.clock.check()
                 if self.may_repair(spot, edit) and self.holds(spot, edit):
-                    edit = replace(edit, cost=edit.cost - self._bonus(spot, edit))
+                    edit = replace(edit, cost=edit.cost - KNOWN * self.makes_known(spot, edit))
                     least = min(least, edit.cost)
                     yield Repair(spot, edit)
 
-    def _bonus(self, spot: Spot, edit: Edit) -> float:
-        """Return what makes a factor likelier where, of all places in a product, it makes what is known."""
+    def makes_known(self, spot: Spot, edit: Edit) -> bool:
+        """Tell whether a factor, of all places in a product, stands where it makes what is known."""
         if edit.what.name != "times" or len(spot.values) > 1:
-            return 0.0
+            return False
         (value,) = spot.values
         new = edit.make(Call((), {}, value, self.one.pool, self.one.numbers))
-        return KNOWN if any(match.is_exact for match in self.one.atlas.matches(new)) else 0.0
+        return any(match.is_exact for match in self.one.atlas.matches(new))
 
 
 class Values:

@@ -64,8 +64,8 @@ class Rewrite:
     what: Statement
     cost: float
     text: str
-    called: str
-    """The function of which a call, or an argument, is changed."""
+    called: frozenset[str]
+    """The functions of which a call, or an argument, is changed or passed by."""
     codes: Mapping[CodeType, CodeType]
     words: str
 

@@ -89,6 +89,17 @@ class Standing:
         return trace.ancestors(made | before) | self.true
 
     @cached_property
+    def used(self) -> set[tuple[str, int]]:
+        """The lines, by file and number, of steps that anything which is returned comes from."""
+        trace = self.one.trace
+        made = trace.ancestors({index for index in trace.returned.values() if index is not None})
+        places = [trace.steps[index].place for index in made]
+        own = {(line.file, number) for place in places for line in place[:1] for number in line.numbers}
+        return own | {
+            (line.file, line.line) for place in places for line in place[1:]
+        }  # a `for` is all its lines
+
+    @cached_property
     def constant(self) -> set[int]:
         """The steps that make a constant, to be written over."""
         return {index for index, step in self.one.trace.steps.items() if step.name in CONSTANTS}

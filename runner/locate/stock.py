@@ -62,9 +62,11 @@ def _changed_operand(
         if _fits(pool[k].shape, arg.shape):
             for symbol in "*/-":
                 what = say("in_place_of", new=f"({old} {symbol} {stock.names[k]})", old=old)
-                yield Edit(what, 2.9 + stock.extra[k], _combined(step, place, symbol, k, turned=False))
+                yield Edit(
+                    what, 2.9 + stock.extra[k], _combined(step, place, symbol, k, turned=False), operand=place
+                )
             what = say("in_place_of", new=f"({stock.names[k]} - {old})", old=old)
-            yield Edit(what, 2.9 + stock.extra[k], _combined(step, place, "-", k, turned=True))
+            yield Edit(what, 2.9 + stock.extra[k], _combined(step, place, "-", k, turned=True), operand=place)
 
 
 def put_in(

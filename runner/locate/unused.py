@@ -15,11 +15,16 @@ def of_unused(search: Search) -> Answer | None:
     """Tell which statement should read what no other does, if it is one of at most two."""
     codes = [code for code in search.one.trace.codes if not is_machinery(code)]
     own = getattr(unwrap(search.one.subject.derivation.function), "__code__", None)
+    innocent = search.used - {
+        (line.file, n) for s in search.suspects for line in s.place for n in line.numbers
+    }
     for function in functions_of(codes):
-        unread = _unread(function.tree, _tensors(search), "grad_" if function.code is own else "")
+        code = function.code
+        unread = _unread(function.tree, _tensors(search), "grad_" if code is own else "")
         common = [s for s in _simple(function.tree.body) if all(s in later for later in unread.values())]
-        if unread and 0 < len(common) <= MOST_NAMED:
-            file, name = function.code.co_filename, function.tree.name
+        here = {(code.co_filename, number) for s in common for number in _numbers(s)}
+        if unread and len(common) <= MOST_NAMED and here - innocent:
+            file, name = code.co_filename, function.tree.name
             lines = (Line(file, s.lineno, s.end_lineno or s.lineno, (0, 10**6), name) for s in common)
             return Answer(kind="unread", places=tuple((line,) for line in lines), text=" and ".join(unread))
     return None
@@ -70,6 +75,10 @@ def _stored(target: ast.expr) -> list[str]:
     """Return the names that get something; not those of what is written into."""
     parts = (node for node in ast.walk(target) if isinstance(node, ast.Name))
     return [part.id for part in parts if isinstance(part.ctx, ast.Store)]
+
+
+def _numbers(statement: ast.stmt) -> range:
+    return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
 
 
 def _simple(statements: list[ast.stmt]) -> list[ast.stmt]:

@@ -3,9 +3,12 @@
 import ast
 from collections.abc import Sequence
 
-from runner.diagnose import Statement
+import torch
+
+from runner.diagnose import Statement, say
 from runner.locate.alone import Alone
 from runner.locate.answer import Answer
+from runner.locate.edit import Call, Edit, operation
 from runner.locate.limit import OutOfTimeError
 from runner.locate.needs import need
 from runner.locate.place import Line, Place
@@ -13,6 +16,9 @@ from runner.locate.returned import MOST_NAMED
 from runner.locate.search import NEAR, Search
 from runner.locate.spot import Due, Repair, Rewrite, Spot, distinct
 
+FAR = 1.5
+"""What a number costs that is not one of those which slip in by themselves."""
+SIGN = say("times", factor="-1")
 OF_VALUES = ("times", "turned")
 """Changes of what a step makes, whoever makes it."""
 
@@ -44,6 +50,9 @@ def of_repairs(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]) -
         places = distinct([*places, *_users(search, best[0].spot)])[:MOST_NAMED]
     if best[0].what.name in OF_VALUES or best[0].spot.is_argument:
         places = distinct([*places, *_inside(search, best[0].spot)])
+    places = distinct([*places, *_as_well(search, best[0])])
+    if len(places) == 1:
+        places = distinct([*places, *_of_operand(search, best[0])])[:MOST_NAMED]
     if len(places) == 1:
         places = distinct([*places, *bypassed(search, places[0], best[0].what)])[:MOST_NAMED]
     if len(places) > MOST_NAMED:
@@ -51,6 +60,53 @@ def of_repairs(search: Search, repairs: Sequence[Repair], dues: Sequence[Due]) -
     due = dues[0].value if dues else ""
     text = best[0].spot.steps[0].place[0].text if best[0].spot.steps else best[0].spot.bindings[0].name
     return Answer(kind="repair", places=tuple(places), repair=best[0].what, due=due, text=text)
+
+
+def _as_well(search: Search, repair: Repair) -> list[Place]:
+    """Return where the same sign, factor or transpose would repair too: a product does not tell its parts."""
+    edit = repair.edit if repair.what.name in OF_VALUES else _as_factor(search, repair)
+    returned = repair.spot.indices & {*search.one.trace.returned.values()}
+    is_last = returned or any(binding.is_entry for binding in repair.spot.bindings)
+    if edit is None or (search.makes_known(repair.spot, edit) and not is_last):
+        return []
+    others = (s for s in search.suspects if s is not repair.spot and not s.is_argument)
+    unsure = (s for s in others if not search.is_soft(s) and search.is_affine(s))
+    alike = [spot for spot in unsure if search.may_repair(spot, edit)]
+    return [s.place for s in (*alike, *(_signed(search, repair.spot) if edit.what == SIGN else ()))]
+
+
+def _signed(search: Search, spot: Spot) -> list[Spot]:
+    """Return the one sum or difference that uses a step: another operator there is another sign of it."""
+    users = [s for s in search.suspects if any(step.sources & spot.indices for step in s.steps)]
+    sums = [s for s in users if operation(s.steps[0])[0] in ("add", "sub")]
+    return sums if len(users) == 1 and not search.is_soft(sums[0] if sums else spot) else []
+
+
+def _as_factor(search: Search, repair: Repair) -> Edit | None:
+    """Return the factor that another number comes to, where nothing but that it repairs speaks for it."""
+    if not repair.edit.is_number or repair.edit.cost < FAR or not repair.spot.steps:
+        return None
+    step = repair.spot.steps[0]
+    new = repair.edit.make(Call(*step.called, step.value, search.one.pool, search.one.numbers))
+    ratio = new.reshape(-1)[0] / step.value.reshape(-1)[0]
+    is_factor = new.shape == step.value.shape and torch.allclose(new, ratio * step.value, rtol=1e-12)
+    return Edit(repair.what, repair.edit.cost, lambda call: ratio * call.result) if is_factor else None
+
+
+def _of_operand(search: Search, repair: Repair) -> list[Place]:
+    """Return the line of a suspect operand which a repair takes another function of, or takes away."""
+    if not repair.spot.steps:
+        return []
+    step, operand = repair.spot.steps[0], repair.edit.operand
+    arg = step.called[0][operand] if operand is not None else None
+    term = str(repair.what.figures.get("term", ""))
+    made = (s for s in search.suspects if s.indices & step.sources and not s.is_argument)
+    found = [
+        spot.place
+        for spot in made
+        if term in _called(spot) or any(arg is not None and torch.equal(value, arg) for value in spot.values)
+    ]
+    return found[-1:]
 
 
 def of_rewrites(search: Search, seeds: int) -> Answer:
@@ -67,15 +123,24 @@ def of_rewrites(search: Search, seeds: int) -> Answer:
 
 def _instead(search: Search, rewrite: Rewrite) -> list[Place]:
     """Return what a change makes up for, or passes by: the end of what is called there, or a name's line."""
-    inner = [s for s in _called_from(search, rewrite.place[0]) if rewrite.called in _functions(s)]
+    inner = _called_from(search, rewrite.place[0], rewrite.called)
     if inner:
         return [max(inner, key=lambda spot: spot.time).place]
     return bypassed(search, rewrite.place, rewrite.what)
 
 
-def _called_from(search: Search, here: Line) -> list[Spot]:
-    """Return the suspect steps of what a line calls."""
-    return [s for s in search.suspects if s.steps and any(_same(line, here) for line in s.place[1:])]
+def _called_from(search: Search, here: Line, functions: frozenset[str] = frozenset()) -> list[Spot]:
+    """Return the suspect steps of what a line calls, in some of the functions where these are given.
+
+    What a call to one of these makes may be passed by: then all on the way to a wrong gradient are suspect.
+    """
+    called = [s for s in search.spots if any(_same(line, here) for line in s.place[1:])]
+    suspect = [s for s in called if s.steps and s in search.suspects]
+    if not functions:
+        return suspect
+    passed_by = [s for s in called if s.indices & search.guilty or (s.bindings and not s.is_argument)]
+    found = ([s for s in spots if functions & _functions(s)] for spots in (suspect, passed_by))
+    return next(filter(None, found), [])
 
 
 def _functions(spot: Spot) -> set[str]:

@@ -69,10 +69,12 @@ REPAIRED = {
 }  # fmt: skip
 
 
-def planted(folder: Path, was: str, now: str) -> tuple[Spec, Derivation, str]:
-    """Write the page with a mistake; return its specification, its derivation, and the line."""
+def planted(
+    folder: Path, was: str, now: str, more: tuple[str, str] = ("", "")
+) -> tuple[Spec, Derivation, str]:
+    """Write the page with a mistake, and with `more` of its own; return what it defines, and the line."""
     name = f"page_{next(NUMBERS)}"
-    text = PAGE.replace("NAME", name)
+    text = PAGE.replace("NAME", name).replace(*more, 1)
     assert text.count(was) == 1
     line = text[: text.index(was)].count("\n") + 1
     file = folder / f"{name}.py"
