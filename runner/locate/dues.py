@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from runner.locate.edit import Call
@@ -27,21 +26,12 @@ class Dues:
             if is_floating and (found := self._due(spot)) is not None:
                 yield found
 
-    def _is_result(self, spot: Spot, entry: int, form: str) -> bool:
-        """Tell whether a spot should be all of a gradient that is made of it: no more would be left to do."""
-        one, due = self.search.one, self.search.one.known[entry].value
-        wrong = [name for name in self.search.wrong if _alike(one.truth[name], due)]
-        last = spot.values[-1]
-        return not form and bool(wrong) and not any(_alike(one.trace.gradients[n], last) for n in wrong)
-
     def _due(self, spot: Spot) -> Due | None:
         """Recognise what a spot would have to be; where that may be several things, try what is known."""
         values = self.search.needed(spot)
         found = [self._exact(value) for value in values] if values else None
         if found and all(one is not None for one in found):
             forms = [one for one in found if one is not None]
-            if any(self._is_result(spot, *form) for form in forms):
-                return None
             told = ", ".join(dict.fromkeys(self._told(*one) for one in forms))
             return Due(spot, told) if self._too(spot, forms) else None
         return self._tried(spot) if values is None and len(spot.values) == 1 else None
@@ -58,7 +48,7 @@ class Dues:
         (value,) = spot.values
         affine = self.search.is_affine(spot)
         for entry, form, flat in self.search.one.atlas.forms.get(value.numel(), ()):
-            if (not affine and form) or self._is_result(spot, entry, form):
+            if not affine and form:
                 continue
             if affine and not self.search.moves_right(spot, [flat.reshape(value.shape) - value]):
                 continue
@@ -80,12 +70,6 @@ class Dues:
     def _told(self, entry: int, form: str) -> str:
         name = str(self.search.one.known[entry])
         return form.format(name) if form else name
-
-
-def _alike(one: Tensor, other: Tensor) -> bool:
-    """Tell whether two tensors hold the same numbers in the same order, whatever their shapes."""
-    flat, other = one.reshape(-1).double(), other.reshape(-1).double()
-    return flat.shape == other.shape and torch.allclose(flat, other, rtol=1e-9, atol=1e-12)
 
 
 def _constant(value: Tensor) -> Callable[[Call], Tensor]:

@@ -43,17 +43,11 @@ def _returned(search: Search, name: str) -> list[Place]:
     if another_shape:
         step = trace.steps[made]
         floating = [operand for operand in step.operands if operand.is_floating_point()]
-        if all(_is_known(search, operand) for operand in floating) or lacks:
+        if all(map(search.knows, floating)) or lacks:
             names = [b.place for b in trace.bindings if not b.is_argument and _is_operand(b.value, step)]
             same = [b.place for b in trace.bindings if not b.is_argument and _equal(b.value, gradient)]
             return [*same[:1], step.place, *names]
     return []
-
-
-def _is_known(search: Search, value: Tensor) -> bool:
-    """Tell whether a value is known, and in its own shape."""
-    alike = (known.value for known in search.one.known if known.value.shape == value.shape)
-    return search.knows(value) and any(torch.allclose(one.double(), value.double()) for one in alike)
 
 
 def _lacks_a_sum(gradient: Tensor, truth: Tensor) -> bool:

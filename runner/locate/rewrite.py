@@ -121,11 +121,11 @@ class Rewriting:
         columns = old.col_offset, old.end_col_offset
         line = Line(code.co_filename, old.lineno, old.end_lineno, columns, code.co_name)
         what = say("in_place_of", new=ast.unparse(new), old=ast.unparse(old))
-        called = _functions(old) or _functions(slot.parent)
+        called = _callees(old) or _callees(slot.parent)
         return Rewrite((line, *callers), what, cost, ast.unparse(old), called, {code: changed}, words)
 
 
-def _functions(node: ast.AST) -> frozenset[str]:
+def _callees(node: ast.AST) -> frozenset[str]:
     """Return the name of the function that is called there, or those of two branches."""
     branches = (node.body, node.orelse) if isinstance(node, ast.IfExp) else (node,)
     calls = (branch for branch in branches if isinstance(branch, ast.Call))

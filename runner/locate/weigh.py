@@ -104,7 +104,8 @@ def _of_operand(search: Search, repair: Repair) -> list[Place]:
     found = [
         spot.place
         for spot in made
-        if term in _called(spot) or any(arg is not None and torch.equal(value, arg) for value in spot.values)
+        if term in _names_of(spot)
+        or any(arg is not None and torch.equal(value, arg) for value in spot.values)
     ]
     return found[-1:]
 
@@ -153,13 +154,13 @@ def bypassed(search: Search, place: Place, what: Statement) -> list[Place]:
     found = [
         spot
         for spot in search.suspects
-        if not spot.is_argument and not _same(spot.place[0], place[0]) and _called(spot) & (old - new)
+        if not spot.is_argument and not _same(spot.place[0], place[0]) and _names_of(spot) & (old - new)
     ]
     found.sort(key=lambda spot: bool(spot.bindings))  # the last to have the name
     return [spot.place for spot in found[-1:]]
 
 
-def _called(spot: Spot) -> set[str]:
+def _names_of(spot: Spot) -> set[str]:
     """Return the names that get what a spot makes."""
     return {name for step in spot.steps for name in step.named} | {b.name for b in spot.bindings}
 

@@ -59,6 +59,7 @@ REPAIRED = {
     "an operator": ("slope = s + z", "slope = s - z", "with + in place of - every gradient is right"),
     "a sign": ("grad_h = grad_y * w", "grad_h = -grad_y * w", "without neg every gradient is right"),
     "a number": ("* (1 - s)", "* (2 - s)", "with 1 in place of 2 every gradient is right"),
+    "a number that stands first": ("= grad_y * w", "= len(x) * grad_y * w", "with 1 in place of the number"),
     "a factor": ("grad_y * w\n", "grad_y * w / len(x)\n", "with 1 in place of len(x) every gradient is"),
     "a factor less": ("z * s * (1 - s)", "z * s", "with `z * s` multiplied by (1 - s) every gradient is"),
     "an operand": ("grad_h * slope", "grad_y * slope", "with grad_h in place of grad_y every gradient is"),
