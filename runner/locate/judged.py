@@ -13,6 +13,7 @@ from runner.formula import lookup
 from runner.formula.derivation import Derivation
 from runner.judge.judgement import Judgement
 from runner.locate.answer import Answer
+from runner.locate.limit import OutOfTimeError
 from runner.locate.listing import listing
 from runner.locate.locate import located
 from runner.locate.losses import Losses, losses
@@ -21,6 +22,9 @@ from runner.process import kept
 
 MOST_TRIES = 3
 """How often a mistake that was not located is looked for again, at other hyper-parameters."""
+
+UNTOLD = (Exception, OutOfTimeError)
+"""What looking for a cause may run into, which costs no judgement."""
 
 _answers: dict[Any, list[Answer]] = {}
 _listings: dict[Any, Mapping[str, Any]] = {}
@@ -41,7 +45,7 @@ def _explained(spec: Spec, judgement: Judgement) -> Judgement:
     derivation = lookup(spec.formula).derivations.get(judgement.derivation)
     if derivation is None:
         return judgement
-    with suppress(Exception):  # the verdict stands, whatever looking for its cause runs into
+    with suppress(*UNTOLD):  # the verdict stands, whatever looking for its cause runs into
         if judgement.verdict == "wrong":
             return _with_line(judgement, answer(spec, derivation))
         if judgement.verdict == "inaccurate":
@@ -56,7 +60,7 @@ def _with_listings(spec: Spec, judgements: Sequence[Judgement]) -> Iterator[Judg
         found = None
         if judgement.derivation not in seen and judgement.verdict in ("wrong", "inaccurate"):
             seen.add(judgement.derivation)
-            with suppress(Exception):
+            with suppress(*UNTOLD):
                 found = _listed(spec, lookup(spec.formula).derivations[judgement.derivation])
         yield replace(judgement, listing=found) if found else judgement
 

@@ -68,7 +68,10 @@ def _searched(
     search.skip = skip or search.skip
     search.skip_words = words or search.skip_words
     repairs: list[Repair] = []
-    return answered(search, repairs), search, repairs
+    try:
+        return answered(search, repairs), search, repairs
+    except OutOfTimeError:
+        return Answer(kind="nowhere", reason="time"), search, repairs
 
 
 @cache
