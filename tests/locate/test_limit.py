@@ -125,11 +125,10 @@ def test_an_alarm_rings_in_nobody_elses_code_and_is_off_afterwards() -> None:
         torch.ones(1000, 1000).square().sum()
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_what_calls_too_much_to_be_recorded_keeps_its_verdict(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dtype: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     spec, _, _ = planted(tmp_path, HERE, HERE.replace("+", "-"))
-    judged = [replace(one, verdict="inaccurate") for one in run(replace(spec, dtype=dtype))]
+    judged = [replace(one, verdict="inaccurate") for one in run(spec)]
     monkeypatch.setattr("runner.locate.record.MOST_RECORDED", 1)
     assert [one.verdict for one in explained(spec, judged)] == ["inaccurate"] * len(judged)
