@@ -36,8 +36,9 @@ class Accuracy:
         plain = compare.accuracy_bound(size, self.case.dtype, self.case.terms, autograd_error)
         if error <= plain:
             return plain
-        may_lose = max(autograd_error, self._of_autograd.get(wrt, 0.0))  # it may have been lucky here
-        plain = compare.accuracy_bound(size, self.case.dtype, self.case.terms, may_lose)
+        if math.isfinite(autograd_error):  # else the cap alone counts; it may have been lucky here
+            may_lose = max(autograd_error, self._of_autograd.get(wrt, 0.0))
+            plain = compare.accuracy_bound(size, self.case.dtype, self.case.terms, may_lose)
         moved = self._cancelled[wrt] + self._stored.get(wrt, 0.0)
         return plain + FORWARD * self._of_forward * size + CANCELS * moved
 
