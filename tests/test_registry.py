@@ -40,12 +40,8 @@ def test_small_inputs_lose_no_digits(experiment: str) -> None:
     [
         ("sum_to_shape", "float32", 7, {"a": [3, 1, 17], "b": [4, 1]}),  # where autograd is lucky
         ("rnn_bptt", "float16", 6, {"T": 3}),  # a sum leaves the range just before its truth would
-        (
-            "implicit_fixed_point",
-            "float64",
-            19,
-            {"N": 17},
-        ),  # what the solver leaves, beside a sum that cancels
+        ("implicit_fixed_point", "float64", 19, {"N": 17}),  # what the solver leaves, where a sum cancels
+        ("embedding_bn_mlp", "float32", 19, {"N": 2, "k": 2, "d": 2, "h": 2, "V": 2}),  # all cancels to zero
     ],
 )
 def test_what_was_accused_once_is_right(

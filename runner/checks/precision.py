@@ -26,6 +26,7 @@ from runner.judge.accuracy import Accuracy
 from runner.judge.judgement import Outcome
 from runner.judge.loss import loss
 from runner.judge.noise import rounding_of
+from runner.judge.underflow import underflows
 from runner.record import spelled
 
 LARGER = (1, 2, 4, 8, 16)  # times the small shape, where sums are long enough to show how they are kept
@@ -98,6 +99,27 @@ class _Trial:
     of_autograd: Gradients
     truth: Gradients
 
+    def could_be_finite(self, wrt: str, gradient: Tensor) -> bool:
+        """Tell whether what is not finite in a gradient could have been, as forward or autograd show."""
+        if not _finite([self.of_autograd[wrt]]) and not _finite(self.case.results.values()):
+            return False
+        damaged = ~gradient.isfinite() & self.truth[wrt].isfinite()
+        return not self._underflows or bool((damaged & self._far_within[wrt].isfinite()).any())
+
+    @cached_property
+    def _underflows(self) -> bool:
+        return underflows(self.case)
+
+    @cached_property
+    def _far_within(self) -> Gradients:
+        """Autograd's gradients, as much nearer to the end of the range as subnormal numbers are many binades.
+
+        By so much the reciprocals of two ways may differ.
+        """
+        factor = 1 / torch.finfo(self.case.dtype).eps
+        larger = {name: value * factor for name, value in self.case.upstream.items()}
+        return reference.by_library(self.case.with_upstream(larger), self.kind)
+
     def autograd_loses(self, wrt: str) -> float:
         """Return what autograd loses here, or may lose once its steps are rounded otherwise.
 
@@ -149,7 +171,9 @@ def _loss(
     """Say how much more accuracy is lost than the bound, or autograd itself, excuses.
 
     A NaN or Inf is a loss where the truth is within half of the dtype's range, as what rounds in a network
-    may leave it before its truth does, and forward or autograd is finite.
+    may leave it before its truth does, and forward or autograd is finite. Where forward makes subnormal
+    numbers on its way, whose reciprocals overflow, autograd is to be finite at the very elements, and far
+    from the end of the range.
     A truth that is not finite itself shows no loss. What takes a measurement is left out without `measure`.
     """
     fine = Outcome(check="precision", wrt=wrt, condition=trial.condition, verdict="inaccurate", compared=True)
@@ -157,10 +181,10 @@ def _loss(
     error, size = compare.max_abs_error(gradient, truth), compare.magnitude(truth)
     if not math.isfinite(error):
         count = compare.measure(gradient, truth).nonfinite
-        possible = _finite([trial.of_autograd[wrt]]) or _finite(case.results.values())
         fits = size <= torch.finfo(gradient.dtype).max / 2
-        lost = say("not_finite", count=count) if count and possible and fits else None
-        return dataclasses.replace(fine, broken=lost)
+        if not (count and fits and trial.could_be_finite(wrt, gradient)):
+            return fine
+        return dataclasses.replace(fine, broken=say("not_finite", count=count))
     if subject.derivation.kind.order > 1:
         return fine
     correct = compare.correctness_bound(size, 0.0, case.upstream_size)

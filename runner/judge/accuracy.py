@@ -39,6 +39,8 @@ class Accuracy:
         if math.isfinite(autograd_error):  # else the cap alone counts; it may have been lucky here
             may_lose = max(autograd_error, self._of_autograd.get(wrt, 0.0))
             plain = compare.accuracy_bound(size, self.case.dtype, self.case.terms, may_lose)
+            if not size:  # all cancels, and nothing is left to be relative to
+                plain += 3 * may_lose
         moved = self._cancelled[wrt] + self._stored.get(wrt, 0.0)
         return plain + FORWARD * self._of_forward * size + CANCELS * moved
 
