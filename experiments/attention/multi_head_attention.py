@@ -13,14 +13,15 @@ The backward takes these steps from last to first, each with the gradient that i
     dL/dx, dL/dW, dL/db      from `linear`, of [dL/dq, dL/dk, dL/dv] side by side
 
 One matrix makes q, k and v. `by_parts` adds up in one product what x receives from all three, and makes what
-has the size of the probabilities, (H, T, T), a sample at a time. `three_projections` takes the three blocks
-of W by themselves, as if they were three layers, and all samples at once.
+has the size of the probabilities, (H, T, T), for few samples at a time. `three_projections` takes the three
+blocks of W by themselves, as if they were three layers, and all samples at once.
 
 Delicate: (N, T, D) is (N, T, H, d), and heads come before positions only after a transpose; a reshape to
 (N, H, T, d) has the right shape, and mixes positions with heads. All matrices are square in D, which hides
 a missing transpose. In half precision the steps between x and y are in float32.
 """
 
+import math
 from typing import Annotated, Literal
 
 import torch
@@ -31,6 +32,7 @@ from experiments.layers import linear
 from runner.formula import Edge, Example, Gradients, Sizes, in_float32, integer, register
 
 Mask = Literal["none", "causal"]
+AT_A_TIME = 2**16  # probabilities, which stay in a core's cache between the steps
 
 
 def shapes(N: int, T: int, D: int, *, heads: int = 1) -> Sizes:
@@ -73,13 +75,17 @@ def by_parts(
 
 
 def of_heads(grad_o: Tensor, qkv: Tensor, probabilities: Tensor, heads: int) -> Tensor:
-    """Return the gradients of q, k and v side by side, (N, T, 3 D), a sample at a time."""
-    grad_qkv = torch.empty_like(qkv)
+    """Return the gradients of q, k and v side by side, (N, T, 3 D), few samples at a time."""
     arguments = (*as_heads(grad_o, heads, parts=1), probabilities, *as_heads(qkv, heads))
-    for n, of_sample in enumerate(zip(*arguments, strict=True)):
-        of = attention.saved_probabilities(*of_sample, scale=None)
-        grad_qkv[n] = torch.cat([side_by_side(of[name]) for name in ("q", "k", "v")], dim=-1)
+    few, grad_qkv = samples_at_a_time(probabilities), torch.empty_like(qkv)
+    for i, of_samples in enumerate(zip(*(torch.split(x, few) for x in arguments), strict=True)):
+        of = attention.saved_probabilities(*of_samples, scale=None)
+        grad_qkv[i * few : (i + 1) * few] = torch.cat([side_by_side(of[name]) for name in "qkv"], dim=-1)
     return grad_qkv
+
+
+def samples_at_a_time(probabilities: Tensor) -> int:
+    return max(1, AT_A_TIME // max(1, math.prod(probabilities.shape[1:])))
 
 
 @in_float32

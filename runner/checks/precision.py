@@ -18,6 +18,7 @@ from runner.checks.budget import Growth, elements, priced
 from runner.checks.dimensions import is_legal
 from runner.checks.order import long_sums
 from runner.checks.subject import Subject, check
+from runner.compare import ACCUMULATOR_ROUNDOFF
 from runner.diagnose import say
 from runner.errors import reason
 from runner.formula.kind import Kind
@@ -112,11 +113,11 @@ class _Trial:
 
     @cached_property
     def _far_within(self) -> Gradients:
-        """Autograd's gradients, as much nearer to the end of the range as subnormal numbers are many binades.
+        """Autograd's gradients, nearer to the end of the range by what the subnormal numbers span in float32.
 
-        By so much the reciprocals of two ways may differ.
+        By so much the reciprocals of two ways may differ. In float16 a normal number times 2^13 is in range.
         """
-        factor = 1 / torch.finfo(self.case.dtype).eps
+        factor = min(0.5 / ACCUMULATOR_ROUNDOFF, torch.finfo(self.case.dtype).max / 8)
         larger = {name: value * factor for name, value in self.case.upstream.items()}
         return reference.by_library(self.case.with_upstream(larger), self.kind)
 

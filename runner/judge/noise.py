@@ -11,6 +11,7 @@ from runner import compare
 from runner.case.case import Case
 from runner.formula.derivation import Derivation
 from runner.formula.kind import Kind
+from runner.formula.weak import cached_weakly
 from runner.judge import manual, reference
 from runner.judge.rounding import DRAWS, Nudge, is_steady
 
@@ -43,9 +44,18 @@ def own_rounding(case: Case, derivation: Derivation) -> dict[str, float]:
     change of a few draws, which are the same every time. Steps that PyTorch does not see, those of a kernel
     or of NumPy, stay as they are, and so do steps in a lower precision, which are no rounding of this one.
     What explains an error in this way is the arithmetic of the derivation, not its mathematics. Where the
-    derivation cannot be called in this way, there are none.
+    derivation cannot be called in this way, there are none. Measured once for all inputs of a case.
     """
-    return _movements(lambda: manual.gradients(case, derivation), case)
+    known = _known(case)
+    if derivation.function not in known:
+        known[derivation.function] = _movements(lambda: manual.gradients(case, derivation), case)
+    return known[derivation.function]
+
+
+@cached_weakly
+def _known(case: Case) -> dict[Callable[..., Any], dict[str, float]]:
+    """Return what was measured of each derivation on a case, to be added to."""
+    return {}
 
 
 def rounding_of(case: Case, kind: Kind, differentiate: Callable[..., Tensors]) -> dict[str, float]:
