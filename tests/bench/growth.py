@@ -1,6 +1,8 @@
 """How time, memory and operations grow with one dimension alone, beside what the mathematics says.
 
-Sizes are beyond the caches: within them time grows with where the numbers lie. One thread, `timing=quick`.
+Sizes are such that all of them are in one place: what is read lies in the cache that cores share, what is
+written goes to memory. Time that crosses from one to the other grows faster than the count of numbers.
+One thread, `timing=quick`.
 """
 
 import re
@@ -30,9 +32,10 @@ class Grown(NamedTuple):
 
 
 GROWN = (
-    Grown("matvec", "outer_product", ("shape.m=2048", "shape.n=4096"), {"m": 1, "n": 1}),  # from 32 MB on
-    Grown("outer", "products", ("shape.m=2048", "shape.n=4096"), {"m": 1, "n": 1}),
-    Grown("matvec", "jacobian", ("shape.m=256", "shape.n=64"), {"m": 2, "n": 1}),  # m m n numbers: 16 MB
+    Grown("matvec", "outer_product", ("shape.m=2048", "shape.n=4096"), {"m": 1, "n": 1}),  # writes 32 MB on
+    Grown("outer", "products", ("shape.m=1024", "shape.n=2048"), {"m": 1, "n": 1}),  # reads 8 to 64 MB
+    Grown("matvec", "jacobian", ("shape.m=64", "shape.n=64"), {"m": 2}),  # writes m m n numbers: 1 to 64 MB
+    Grown("matvec", "jacobian", ("shape.m=512", "shape.n=64"), {"n": 1}),  # 64 to 512 MB
 )
 
 

@@ -33,7 +33,8 @@ AT_LARGE = {
     "implicit_fixed_point": "N=64 d=256 n=256", "einsum": "b=1 i=256 j=256 k=256",
     **dict.fromkeys(("scaled_dot_product_attention", "attention_softcap"), ATTENTION),
     "flash_attention": f"{ATTENTION} params.tile=128",
-    "fused_linear_cross_entropy": "N=1024 d=512 V=4096 params.chunk=256", "info_nce": "N=1024 d=512",
+    "fused_linear_cross_entropy": "N=1024 d=512 V=4096 params.chunk=256 inputs.scale=0.1",
+    "info_nce": "N=1024 d=512",
     "linear_attention": "batch=[2,8] T=512 d=64 e=64", "multi_head_attention": "N=4 T=256 D=256",
     "grouped_query_attention": "N=2 K=2 G=4 T=256 S=256 d=64 e=64", "transformer_block": "N=4 T=128 D=256",
     "gpt2": "layers=4 N=4 T=64 D=128 V=512", "embedding_bn_mlp": "N=1024 k=3 d=16 h=256 V=27",
@@ -48,6 +49,7 @@ AT_LARGE = {
     "pairwise_distance": "m=256 n=256 d=64", "ctc_loss": "T=256 N=32 C=64 S=32",
 }  # fmt: skip
 """Where all dimensions enlarged alike are a shape that nobody has."""
+AT_LARGEST = {"batch_norm": "N=32 C=32 image=[128,128]"}
 FIGURES = ("manual_ms", "autograd_ms", "speedup", "speedup_low", "efficiency", "autograd_efficiency")
 SETTINGS = ("check=off", "timing=quick", "threads=1", "workers=1", "limits.timeout_s=120", "quiet=true")
 
@@ -78,8 +80,9 @@ def _best(name: str, elements: int) -> dict[str, Any]:
 
 def _shape(name: str, elements: int) -> list[str]:
     """Return the shape at which the inputs have about so many elements."""
-    if elements == LARGE and name in AT_LARGE:
-        return [size if "." in size else f"shape.{size}" for size in AT_LARGE[name].split()]
+    known = {LARGE: AT_LARGE, LARGEST: AT_LARGEST}.get(elements, {})
+    if name in known:
+        return [size if "." in size else f"shape.{size}" for size in known[name].split()]
     factors = (*range(1, 2**11), *range(2**17, LARGEST, 2**17)) if elements else [1]  # last, of a vector
     best = min(factors, key=lambda factor: abs(math.log(_size(name, factor) / max(elements, 1))))
     return [f"enlarge={best}"]
