@@ -69,11 +69,12 @@ def _not_compared(count: int, first: str, others: int) -> str:
 WHOLE = ("multiplied", "divided", "transposed", "added up", "with +", "with -")
 
 
-def _repaired_at(place: str, change: Any, seeds: int, text: str = "", other: Any = None) -> str:
+def _repaired_at(place: str, change: Any, seeds: int, text: str = "", other: Any = None, at: str = "") -> str:
     words = str(change)
     is_whole = text and words.startswith(WHOLE) and " in place of " not in words
     what = f"with `{text}` {words.removeprefix('with ')}" if is_whole else words
-    return f"{place}: {what} every gradient is right, at {seeds} seeds{other or ''}"
+    where = f" in {at}" if at else ""
+    return f"{place}: {what}{where} every gradient is right, at {seeds} seeds{other or ''}"
 
 
 def _wrong_step(place: str, due: str = "", other: Any = None) -> str:

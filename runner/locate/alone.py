@@ -63,8 +63,8 @@ class Alone:
     def finding(self, spot: Spot) -> Finding:
         """Tell whether what a spot needs goes with what it depends on."""
         values = self.search.needed(spot)
-        if values is None:
-            return "unknown"
+        if values is None or all(is_nothing(new, old) for new, old in zip(values, spot.values, strict=True)):
+            return "unknown"  # nobody writes a line to make nothing but zeros
         same = [side for side in self.variants if self._is_same(side, spot)]
         if not all(self._repaired(side, spot, Values([*values])) for side in same):
             return "lacks"
@@ -84,3 +84,8 @@ class Alone:
             return not side.wrong(side.run(spot.steps, spot.bindings, make), CLOSE)
         except Exception:  # what does not fit is no repair
             return False
+
+
+def is_nothing(new: Tensor, old: Tensor) -> bool:
+    """Tell whether a value is zero, to the digits that solving for it leaves, beside what it was."""
+    return not new.numel() or float(new.abs().max()) <= CLOSE * float(old.abs().max())

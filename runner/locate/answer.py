@@ -13,9 +13,9 @@ Kind = Literal["repair", "step", "unread", "overwrites", "nowhere"]
 class Answer:
     """An answer; `places` are one, or two of which one holds the mistake.
 
-    `text` is the expression that a repair changes, or a name that nothing reads and these places should,
-    `seeds` on how many it was run, `due` what a wrong step
-    should be; `between` are the places that are left where it is not located, for the `reason` given.
+    `text` is the expression that a repair changes, at the place `changed`, or a name that nothing reads and
+    these places should; `seeds` on how many it was run, `due` what a wrong step should be; `between` are the
+    places that are left where it is not located, for the `reason` given.
     """
 
     kind: Kind
@@ -25,4 +25,5 @@ class Answer:
     reason: str = ""
     between: tuple[Place, ...] = ()
     seeds: int = 2
+    changed: Place = ()
     text: str = ""

@@ -84,12 +84,9 @@ def of_binary(step: Step, symbol: str, turned: bool, numbers: Sequence[str]) -> 
         )
     if symbol == "@":
         yield from _of_product(left, right, by)
-    for kept, take in ((left, lambda a, b: a), (right, lambda a, b: b)):
-        yield Edit(
-            say("in_place_of", new=kept, old=f"{left} {symbol} {right}"),
-            1.5,
-            by(take),
-        )
+    for kept, lost, take in ((left, 1, lambda a, b: a), (right, 0, lambda a, b: b)):
+        what = say("in_place_of", new=kept, old=f"{left} {symbol} {right}")
+        yield Edit(what, 1.5, by(take), operand=1 - lost if turned else lost)
     a, b = (step.args[1], step.args[0]) if turned else step.args[:2]
     for number, first, old in ((a, True, left), (b, False, right)):
         if type(number) not in (int, float):
@@ -165,6 +162,7 @@ def of_functions(step: Step) -> Iterator[Edit]:
                     1.6,
                     _through(step, i, apply),
                     operand=i,
+                    is_inverse=name in ("reciprocal", "square"),
                 )
 
 

@@ -1,5 +1,6 @@
 """What a step should be: the known value which, in its place, makes every gradient right."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -39,9 +40,19 @@ class Dues:
     def _exact(self, value: Tensor) -> tuple[int, str] | None:
         """Return which known value in which form a value is, to the digits that solving for it leaves."""
         flat = value.reshape(-1)
+        if flat.numel() == 1:
+            return self._number(flat)
         for entry, form, known in self.search.one.atlas.forms.get(flat.numel(), ()):
             if float((flat - known).norm()) <= CLOSE * float(known.norm()):
                 return entry, form
+        return None
+
+    def _number(self, flat: Tensor) -> tuple[int, str] | None:
+        """Return which gradient of a number a number is."""
+        for entry, known in enumerate(self.search.one.known):
+            is_number = known.kind == "gradient" and known.value.numel() == 1
+            if is_number and math.isclose(float(known.value), float(flat), rel_tol=CLOSE):
+                return entry, ""
         return None
 
     def _tried(self, spot: Spot) -> Due | None:

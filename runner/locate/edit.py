@@ -39,6 +39,8 @@ class Edit:
     """Whether it is right by a number, which may be so at one size alone."""
     operand: int | None = None
     """The operand that it takes another function of: what makes that one may be what is wrong."""
+    is_inverse: bool = False
+    """Whether that comes to another operator: `x * reciprocal(y)` is `x / y`."""
 
 
 PRODUCT = torch.matmul.__name__

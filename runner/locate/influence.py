@@ -113,8 +113,9 @@ def influence(
     None where PyTorch cannot, or where it is too much.
     """
     probing = _Probing(trace)
-    # where storage is written to, a name is no value of its own
-    bindings = [b for b in trace.bindings if b.value.is_floating_point() and not probing.writes]
+    written = {step.memory for step in trace.steps.values() if step.writes}
+    # where its storage is written to, a name is no value of its own
+    bindings = [b for b in trace.bindings if b.value.is_floating_point() and b.memory not in written]
     adding = {binding.key: _AtName() for binding in bindings}
     try:
         mixtures = mixed(subject.run(probing, Names(None, adding), graph=True))

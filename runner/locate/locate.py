@@ -14,15 +14,16 @@ from runner.locate.answer import Answer
 from runner.locate.case import small_case
 from runner.locate.dues import Dues
 from runner.locate.edit import Edit
+from runner.locate.left import of_spots
 from runner.locate.limit import Clock, OutOfTimeError
 from runner.locate.overwritten import of_overwritten
 from runner.locate.replay import Side, alike
 from runner.locate.returned import of_returned
 from runner.locate.rewrite import Rewriting
 from runner.locate.search import Search
-from runner.locate.spot import Due, Repair, Rewrite, Spot, distinct
+from runner.locate.spot import Due, Repair, Rewrite, Spot, distinct, holds
 from runner.locate.unused import of_unused
-from runner.locate.weigh import contradicted, near, of_repairs, of_rewrites, of_spots
+from runner.locate.weigh import contradicted, near, of_repairs, of_rewrites, surely
 from runner.locate.workshop import workshop
 
 SECONDS = 2.0
@@ -31,6 +32,8 @@ OF_REPAIRS = 0.6
 """Of that, what looking for repairs may take."""
 OF_REWRITES = 0.3
 """Of what is left then, what each kind of changes of the source may take."""
+OF_DUES = 0.6
+"""Of what is left then, what looking for what steps should be may take."""
 MOST_OF_LOCAL = 1.6
 """What an edit costs where other values are not asked for."""
 
@@ -106,24 +109,42 @@ def _others(
 
 
 def answered(search: Search, repairs: list[Repair]) -> Answer:
-    """Weigh what is found; the repairs are put into the list."""
+    """Weigh what is found; the repairs are put into the list.
+
+    Where one of two statements should read a name, a repair of one of them tells which, or what is found at
+    the first: that something is wrong at the last is no news.
+    """
     certain = of_overwritten(search) or of_returned(search)
     if certain is not None:
         return certain
+    found = _weighed(search, repairs)
+    unread = search.unread
+    if unread is None or len(found.places) != 1:
+        return unread or found
+    likely = unread.places if found.kind == "repair" else unread.places[:1]
+    return found if holds(likely, found.places[0]) else unread
+
+
+def _weighed(search: Search, repairs: list[Repair]) -> Answer:
     dues: list[Due] = []
     try:
+        assert search.suspects is not None  # found once, in all of the time
         with search.one.clock.part(OF_REPAIRS), suppress(OutOfTimeError):
             _repair(search, repairs)
         seeds = len({id(side) for side in search.sides})
-        if search.rewrites:
+        if search.rewrites and all(map(search.is_on_soft_lines, search.rewrites)):
+            _look(search, dues)
+        if search.rewrites and not (dues and surely(search, dues[0])):
             return of_rewrites(search, seeds)
-        if not repairs and search.unread:
+        if search.unread and len(search.unread.places) == 1:
             return search.unread
         best = near(repairs)
-        if len(distinct(r.spot.place for r in best)) != 1 or search.is_soft(best[0].spot):
-            dues.extend(Dues(search).found())
-        if not repairs and not dues:
-            dues.extend(Dues(search).found(soft=True))
+        if not dues and (len(distinct(r.spot.place for r in best)) != 1 or search.is_soft(best[0].spot)):
+            _look(search, dues)
+        if not repairs and all(map(search.says_nothing, dues)):
+            soft: list[Due] = []
+            _look(search, soft, soft=True)
+            dues[:0] = soft
         if repairs and not contradicted(search, repairs, dues):
             return replace(of_repairs(search, repairs, dues), seeds=seeds)
         return of_spots(search, dues)
@@ -131,18 +152,29 @@ def answered(search: Search, repairs: list[Repair]) -> Answer:
         return of_repairs(search, repairs, dues) if repairs else Answer(kind="nowhere", reason="time")
 
 
+def _look(search: Search, dues: list[Due], *, soft: bool = False) -> None:
+    """Look for what steps should be; what is found when a part of the time is over stays."""
+    with search.one.clock.part(OF_DUES), suppress(OutOfTimeError):
+        dues.extend(Dues(search).found(soft=soft))
+
+
 def _repair(search: Search, repairs: list[Repair]) -> None:
     """Look for repairs, the cheapest kinds first; those that are found when the time is over stay."""
     copies = workshop(search)
     source = Rewriting(search, copies) if copies else None
+    if source:
+        _part(search, source.flips)
+    if search.rewrites:
+        return
     repairs.extend(search.local_repairs())
     if not repairs and source:
         _part(search, source.small)
     if not search.rewrites and (not repairs or min(r.edit.cost for r in repairs) > MOST_OF_LOCAL):
         repairs.extend(search.pool_repairs(arguments=False))
-    if not repairs and not search.rewrites and (unread := of_unused(search)) is not None:
-        search.unread = unread
-        return
+    if not repairs and not search.rewrites:
+        search.unread = of_unused(search)
+        if search.unread and len(search.unread.places) == 1:
+            return
     for kind in (source.signs, source.wraps) if source else ():
         if not repairs and not search.rewrites:
             _part(search, kind)

@@ -23,7 +23,8 @@ class Names:
         self.recorder, self.instead = recorder, instead
         self.counts: Counter[tuple[str, int, str, int]] = Counter()
         self.seen: dict[FrameType, dict[str, Any]] = {}
-        self.lines: dict[FrameType, tuple[int, int]] = {}  # the line that runs, and the calls before it
+        self.lines: dict[FrameType, tuple[int, int, int]] = {}  # the line that runs, calls and events before
+        self.events = 0
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
         """Enter a function; those of the machinery are left alone."""
@@ -38,6 +39,7 @@ class Names:
         return self._inside
 
     def _inside(self, frame: FrameType, event: str, arg: Any) -> Any:
+        self.events += 1
         if event in ("line", "return"):
             if self.recorder is not None:
                 self.recorder.clock.check()
@@ -55,7 +57,8 @@ class Names:
         """Compare what names hold with what they held before."""
         seen = self.seen[frame]
         entered = where is not frame
-        for name, value in list(frame.f_locals.items()):
+        values = frame.f_locals  # read once: each look at it undoes what has been put in
+        for name, value in list(values.items()):
             if type(value) is dict and self.recorder is not None and not entered:
                 self._entered(value, frame)
             if seen.get(name) is value or not isinstance(value, Tensor):
@@ -69,9 +72,9 @@ class Names:
             if self.recorder is not None:
                 self._record(key, name, value, frame, entered)
             if key in self.instead:
-                seen[name] = frame.f_locals[name] = self.instead[key](value)
+                seen[name] = values[name] = self.instead[key](value)
         calls = self.recorder.calls if self.recorder is not None else 0
-        self.lines[frame] = (frame.f_lineno, calls)
+        self.lines[frame] = (frame.f_lineno, calls, self.events)
 
     def _entered(self, values: dict[Any, Any], frame: FrameType) -> None:
         """Note the line that puts tensors into a dict."""
@@ -81,7 +84,7 @@ class Names:
                 self.recorder.enter(value, key, self._here(frame))
 
     def _here(self, frame: FrameType) -> Place:
-        line, _ = self.lines.get(frame, (frame.f_lineno, 0))
+        line = self.lines.get(frame, (frame.f_lineno, 0, 0))[0]
         here = Line(frame.f_code.co_filename, line, line, (0, 10**6), frame.f_code.co_name)
         return (here, *(one for one in place_of(frame.f_back, ROOT) if not is_machinery_file(one)))
 
@@ -94,11 +97,11 @@ class Names:
             place = place_of(frame.f_back, ROOT)
             fresh = not place or (made is not None and recorder.trace.steps[made].place[:1] == place[:1])
         else:
-            _, since = self.lines.get(frame, (0, 0))
+            _, since, begun = self.lines.get(frame, (0, 0, 0))
             place = self._here(frame)
             if (
                 (returned := recorder.returns.get(id(value)))
-                and returned[1] >= since
+                and returned[1] > begun
                 and returned[0] not in place
             ):
                 place = (returned[0], *place)
@@ -122,7 +125,10 @@ class Names:
             with torch._C.DisableTorchFunction():
                 kept = frozen(value)
             place = (line, *callers)
-            recorder.trace.bindings.append(Binding(key, "return", place, kept, recorder.calls, made, False))
+            where = memory(value)
+            recorder.trace.bindings.append(
+                Binding(key, "return", place, kept, recorder.calls, made, False, where)
+            )
 
     def _returned(self, frame: FrameType, value: Any) -> None:
         assert self.recorder is not None
@@ -133,7 +139,7 @@ class Names:
             self._handed_on(frame, value, line)
         for tensor in tensors_of(value):
             self.recorder.alive.append(tensor)
-            self.recorder.returns[id(tensor)] = line, self.recorder.calls
+            self.recorder.returns[id(tensor)] = line, self.events
 
     def _given(self, frame: FrameType, values: dict[Any, Any]) -> None:
         """See what a function returns under which key, where it stood under none before."""
@@ -161,8 +167,9 @@ class Names:
         here = made is not None and recorder.trace.steps[made].place[:1] == place[:1]
         if not here and not is_machinery_file(line):
             text = f"what is given for {name}"
+            where = memory(value)
             recorder.trace.bindings.append(
-                Binding(key, text, place, frozen(value), recorder.calls, made, False)
+                Binding(key, text, place, frozen(value), recorder.calls, made, False, where)
             )
 
 

@@ -55,6 +55,11 @@ Place = tuple[Line, ...]
 """The line of a step, then the lines of its callers, innermost first."""
 
 
+def is_same(one: Line, other: Line) -> bool:
+    """Tell whether two expressions begin at one line."""
+    return (one.file, one.line) == (other.file, other.line)
+
+
 @lru_cache(maxsize=4096)
 def _positions(code: CodeType) -> tuple[tuple[int | None, int | None, int | None, int | None], ...]:
     return tuple(code.co_positions())

@@ -9,7 +9,7 @@ from runner.locate.answer import Answer
 from runner.locate.place import Place
 from runner.locate.search import Search
 from runner.locate.spot import distinct
-from runner.locate.trace import Step
+from runner.locate.trace import Binding, Step
 
 MOST_NAMED = 2
 """Places that are named, of which one holds the mistake."""
@@ -38,16 +38,24 @@ def _returned(search: Search, name: str) -> list[Place]:
     if lacks := _lacks_a_sum(gradient, truth):  # its last name may be what a caller calls it
         entry = trace.entered.get(name, [entry])[-2:][0]
     if made is None or made in search.right or (another_shape and made in search.exact):
-        same = [b.place for b in trace.bindings if not b.is_argument and _equal(b.value, gradient)]
+        same = [b.place for b in _handed_on(search, gradient)]
+        same = [place for place in same if len(place) <= len(entry or place)]
+        entry = () if same and search.is_meant(made, name) else entry
         return [place for place in (entry, *([] if lacks and entry else same)) if place]
     if another_shape:
         step = trace.steps[made]
         floating = [operand for operand in step.operands if operand.is_floating_point()]
         if all(map(search.knows, floating)) or lacks:
             names = [b.place for b in trace.bindings if not b.is_argument and _is_operand(b.value, step)]
-            same = [b.place for b in trace.bindings if not b.is_argument and _equal(b.value, gradient)]
+            same = [b.place for b in _handed_on(search, gradient)]
             return [*same[:1], step.place, *names]
     return []
+
+
+def _handed_on(search: Search, value: Tensor) -> list[Binding]:
+    """Return what gives a value another name, but for those that give the gradient of x as x or the like."""
+    found = [b for b in search.one.trace.bindings if not b.is_argument and _equal(b.value, value)]
+    return [b for b in found if not search.is_meant(b.source, b.meant)]
 
 
 def _lacks_a_sum(gradient: Tensor, truth: Tensor) -> bool:

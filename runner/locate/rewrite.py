@@ -2,6 +2,7 @@
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -11,11 +12,13 @@ from typing import Any
 from runner.diagnose import say
 from runner.locate.place import Line, Place
 from runner.locate.search import Search
-from runner.locate.slips import Slip, calls, factors, signs, small, terms
+from runner.locate.slips import Slip, calls, factors, flips, signs, small, terms
 from runner.locate.source import Slot, slots, text_of
 from runner.locate.spot import Rewrite
 from runner.locate.workshop import Workshop
 
+MOST_OTHERS = 3
+"""Names that may stand for one name: where more would do, all that is shown is that this one should not."""
 MOST_OPERANDS = 24
 """Expressions of a function that may be put in elsewhere in it."""
 
@@ -27,6 +30,11 @@ class Rewriting:
     search: Search
     workshop: Workshop
 
+    def flips(self) -> Iterator[Rewrite]:
+        """Yield repairs of what decides: these are few, and no change of a tensor tells of them."""
+        for places in (self.suspect, self.quiet):
+            yield from self._tried(places, lambda code, slot: flips(slot))
+
     def small(self) -> Iterator[Rewrite]:
         """Yield repairs that need nothing but what stands at their place."""
         yield from self._tried(self.suspect, lambda code, slot: small(slot))
@@ -34,7 +42,15 @@ class Rewriting:
 
     def signs(self) -> Iterator[Rewrite]:
         """Yield repairs by a sign or a transpose that was forgotten, or by another name."""
-        return self._tried(self.suspect, lambda code, slot: signs(slot, code.co_varnames))
+        found = [*self._tried(self.suspect, self._signs)]
+        same = Counter((one.place, one.text) for one in found)
+        return (one for one in found if same[one.place, one.text] < MOST_OTHERS)
+
+    def _signs(self, code: CodeType, slot: Slot) -> Iterator[Slip]:
+        """Yield no tensor in place of what is none, and the other way round."""
+        name = slot.node.id if isinstance(slot.node, ast.Name) else ""
+        is_tensor = name in self.search.tensors
+        return signs(slot, [one for one in code.co_varnames if (one in self.search.tensors) == is_tensor])
 
     def wraps(self) -> Iterator[Rewrite]:
         """Yield repairs by a call, a factor or a term that stand elsewhere in the function."""

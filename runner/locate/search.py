@@ -13,9 +13,9 @@ from runner.locate.arithmetic import of_functions, of_result
 from runner.locate.edit import Call, Edit
 from runner.locate.edits import local_edits
 from runner.locate.needs import need, needed_values
-from runner.locate.spot import Repair, Rewrite, Spot
+from runner.locate.spot import Due, Repair, Rewrite, Spot
 from runner.locate.standing import Standing
-from runner.locate.stock import Stock, binding_edits, pool_edits
+from runner.locate.stock import Stock, binding_edits, is_constant, pool_edits
 
 FITS = 1e-7
 MOST_OF_CURVED = 1.6
@@ -81,13 +81,13 @@ class Search(Standing):
 
     def is_soft(self, spot: Spot) -> bool:
         """Tell whether what a spot makes is known, in the first pass of a loop that would have to change."""
-        if super().is_soft(spot) or len(spot.steps) < 2:
+        entries = (b.source for b in spot.bindings if b.is_entry)
+        made = [s.index for s in spot.steps] or [source for source in entries if source is not None]
+        if super().is_soft(spot) or len(made) < 2:
             return super().is_soft(spot)
-        found = need(self.one, spot.steps, ())
+        found = need(self.one, spot.steps, spot.bindings)
         changes = found.changes if found else ()
-        changed = [
-            s.index for s, by in zip(spot.steps, changes, strict=False) if bool((by.abs() > 1e-9).any())
-        ]
+        changed = [index for index, by in zip(made, changes, strict=False) if bool((by.abs() > 1e-9).any())]
         return bool(changed) and changed[0] in self.acquitted
 
     def needed(self, spot: Spot) -> list[Tensor] | None:
@@ -96,6 +96,20 @@ class Search(Standing):
             is_floating = all(value.is_floating_point() for value in spot.values)
             self.needs[spot] = needed_values(self.one, spot.steps, spot.bindings) if is_floating else None
         return self.needs[spot]
+
+    def is_on_soft_lines(self, rewrite: Rewrite) -> bool:
+        """Tell whether a change of the source is of a line that makes nothing but what is known."""
+        line = rewrite.place[0]
+        spots = [
+            s
+            for s in self.suspects
+            if s.steps and (s.place[0].file, s.place[0].line) == (line.file, line.line)
+        ]
+        return bool(spots) and all(map(self.is_soft, spots))
+
+    def says_nothing(self, due: Due) -> bool:
+        """Tell whether a due value is the gradient that is asked for: at the end, that always repairs."""
+        return due.value in {f"dL/d{name}" for name in self.wrong}
 
     def is_affine(self, spot: Spot) -> bool:
         """Tell whether the result moves in proportion with a spot."""
@@ -137,7 +151,7 @@ class Search(Standing):
     def local_repairs(self) -> Iterator[Repair]:
         """Yield the edits of single steps, with their own operands alone, that are repairs."""
         words = [*self.one.factors]
-        steps = [spot for spot in self.suspects if spot.steps]
+        steps = sorted((s for s in self.suspects if s.steps), key=self.is_unlikely)
         cheap = ((s, local_edits(s.steps[0], words, functions=self.is_affine(s))) for s in steps)
         return self._found(cheap)
 
@@ -148,7 +162,7 @@ class Search(Standing):
 
     def pool_repairs(self, *, arguments: bool) -> Iterator[Repair]:
         """Yield the edits that put in another value: in steps and assignments, or in arguments."""
-        spots = (s for s in self.suspects if s.is_argument == arguments)
+        spots = sorted((s for s in self.suspects if s.is_argument == arguments), key=self.is_unlikely)
         return self._found((s, self._pool_edits(s)) for s in spots if self.is_affine(s))
 
     def unfinished(self) -> Iterator[Repair]:
@@ -190,7 +204,8 @@ class Search(Standing):
             more = SOFT * self.is_soft(spot) + PARTLY * spot.is_one_of_several
             for edit in edits:
                 edit = replace(edit, cost=edit.cost + more) if more else edit
-                if edit.cost > least + NEAR or self.skip(spot, edit):
+                likeliest = edit.cost - KNOWN * (edit.what.name == "times")
+                if likeliest > least + NEAR or self.skip(spot, edit):
                     continue
                 self.one.clock.check()
                 if self.may_repair(spot, edit) and self.holds(spot, edit):
@@ -203,7 +218,12 @@ class Search(Standing):
         if edit.what.name != "times" or len(spot.values) > 1:
             return False
         (value,) = spot.values
+        if is_constant(value):  # of that, any factor makes what the factor is
+            return False
         new = edit.make(Call((), {}, value, self.one.pool, self.one.numbers))
+        asked = (self.one.truth[name] for name in self.wrong)
+        if all(new.shape == truth.shape and torch.allclose(new.abs(), truth.abs()) for truth in asked):
+            return False  # at the end, whatever repairs makes these
         return any(match.is_exact for match in self.one.atlas.matches(new))
 
 

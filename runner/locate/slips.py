@@ -28,8 +28,6 @@ def small(slot: Slot) -> Iterator[Slip]:
     node: Any = slot.node
     if isinstance(node, ast.BinOp):
         yield from _of_operation(node)
-    elif isinstance(node, ast.Compare):
-        yield from ((1.1, ast.Compare(node.left, [op()], node.comparators)) for op in _others(node))
     elif isinstance(node, ast.UnaryOp):
         yield 1.0, node.operand
     elif isinstance(node, ast.Constant):
@@ -52,7 +50,14 @@ def small(slot: Slot) -> Iterator[Slip]:
             yield 1.6, ast.AugAssign(node.targets[0], op, node.value)
     if slot.field == "iter":
         yield 1.4, ast.Call(ast.Name("reversed", ast.Load()), [node], [])
-    if slot.field == "test":
+
+
+def flips(slot: Slot) -> Iterator[Slip]:
+    """Yield other decisions: another comparison, or the opposite of a condition."""
+    node: Any = slot.node
+    if isinstance(node, ast.Compare):
+        yield from ((1.1, ast.Compare(node.left, [op()], node.comparators)) for op in _others(node))
+    elif slot.field == "test" and isinstance(slot.parent, ast.If | ast.While):
         yield 1.2, ast.UnaryOp(ast.Not(), node)
 
 

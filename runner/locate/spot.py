@@ -91,4 +91,10 @@ def distinct(places: Iterable[Place]) -> list[Place]:
 
 def _holds(outer: Place, inner: Place) -> bool:
     """Tell whether one place lies on the chain of calls to another."""
-    return any((line.file, line.line) == (outer[0].file, outer[0].line) for line in inner)
+    first = outer[0]
+    return any(line.file == first.file and first.line <= line.line <= line.end <= first.end for line in inner)
+
+
+def holds(places: Iterable[Place], inner: Place) -> bool:
+    """Tell whether a place is one of some, or lies on what one of them calls."""
+    return any(_holds(place, inner) for place in places)

@@ -1,6 +1,7 @@
 """Which steps of a derivation are suspect: on the way to a wrong gradient, and on that to nothing right."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from runner.case.spec import Spec
+from runner.locate.limit import OutOfTimeError
 from runner.locate.needs import can_be
 from runner.locate.place import is_machinery_file
 from runner.locate.replay import Side
@@ -21,6 +23,8 @@ CONSTANTS = frozenset({
 })  # fmt: skip
 
 
+OF_SUSPECTS = 0.4
+"""Of the time that is left, what asking each spot may take."""
 PREFIXES = ("grad_", "d_", "g_", "d")
 """Of the name of a gradient, before that of what it is the gradient of."""
 
@@ -75,8 +79,7 @@ class Standing:
     @cached_property
     def guilty(self) -> set[int]:
         """The steps that a wrong gradient comes from."""
-        made = (self.one.trace.returned.get(name) for name in self.wrong)
-        return self.one.trace.ancestors({index for index in made if index is not None})
+        return set[int]().union(*self.ways)
 
     @cached_property
     def right(self) -> set[int]:
@@ -105,9 +108,36 @@ class Standing:
         return {index for index, step in self.one.trace.steps.items() if step.name in CONSTANTS}
 
     def is_soft(self, spot: Spot) -> bool:
-        """Tell whether all that a spot makes is true of something, if perhaps not of what was meant."""
+        """Tell whether all that a spot makes is true of something, if perhaps not of what was meant.
+
+        So is what a loop goes through, and what is only given the name that it has in forward.
+        """
+        if spot.bindings and (_is_of_loop(spot) or all(map(self._is_called_so, spot.bindings))):
+            return True
         made = spot.indices | {b.source for b in spot.bindings if b.is_entry and b.source is not None}
         return bool(made) and made <= self.acquitted
+
+    def is_right_elsewhere(self, spot: Spot) -> bool:
+        """Tell whether one expression, called from several lines, makes for one of them what is known."""
+        chains = {step.place for step in spot.steps}
+        return len(chains) > 1 and bool(spot.indices & self.acquitted)
+
+    def is_unlikely(self, spot: Spot) -> bool:
+        """Tell whether a spot is right as it is, or where it is called from elsewhere: it is tried last."""
+        return self.is_soft(spot) or self.is_right_elsewhere(spot)
+
+    def is_made_of_known(self, spot: Spot) -> bool:
+        """Tell whether all that goes into a spot is right: given, made apart from the way, or acquitted."""
+        sources = {source for step in spot.steps for source in step.sources} - spot.indices
+        return bool(spot.steps) and sources <= self.acquitted | ({*self.one.trace.steps} - self.guilty)
+
+    @cached_property
+    def tensors(self) -> set[str]:
+        """The names that got a tensor; a size that nothing reads is no sign."""
+        trace = self.one.trace
+        given = {name for name, value in self.one.subject.case.values.items() if isinstance(value, Tensor)}
+        made = {name for step in trace.steps.values() for name in step.named}
+        return given | made | {binding.name for binding in trace.bindings}
 
     @cached_property
     def acquitted(self) -> set[int]:
@@ -144,13 +174,25 @@ class Standing:
         return any(self._denies(name, step.value) for name in step.named)
 
     def is_named_right(self, index: int) -> bool:
-        """Tell whether a step has the name of the gradient that it is."""
+        """Tell whether a step has the name of the gradient, or of the value of forward's, that it is."""
         step = self.one.trace.steps[index]
         meant = {name.removeprefix(p) for name in step.named for p in PREFIXES if name.startswith(p)}
+        names = {"gradient": meant, "value": {*step.named}, "part": set[str]()}
         return any(
-            known.kind == "gradient" and known.name in meant and _close(step.value, known.value)
-            for known in self.one.known
+            known.name in names[known.kind] and _close(step.value, known.value) for known in self.one.known
         )
+
+    def is_meant(self, made: int | None, name: str) -> bool:
+        """Tell whether what a step makes has a name that says it is the gradient of what it is given as."""
+        named = self.one.trace.steps[made].named if made is not None else []
+        return any(one.removeprefix(prefix) == name != one for one in named for prefix in PREFIXES)
+
+    def _is_called_so(self, binding: Binding) -> bool:
+        """Tell whether a name gets the value that has this name in forward, or is given by it."""
+        alike = (
+            known.value for known in self.one.known if (known.name, known.kind) == (binding.name, "value")
+        )
+        return any(_close(binding.value, value) for value in alike)
 
     def _denies(self, name: str, value: Tensor) -> bool:
         """Tell whether `grad_h`, `dh` or `d_h` is not the gradient of h, or `h` is no h of forward's."""
@@ -171,7 +213,7 @@ class Standing:
         """The steps that make exactly what is known, at both sides; not those that hand on an operand."""
         steps = self.one.trace.steps
         known = (index for index in steps if self._is(index, "gradient") or self._is(index, "value"))
-        return {index for index in known if not _hands_on(steps[index])}
+        return {index for index in known if self.is_named_right(index) or not _hands_on(steps[index])}
 
     def _is(self, index: int, kind: str) -> bool:
         if self.one.trace.steps[index].value.numel() < 2:
@@ -185,12 +227,21 @@ class Standing:
     @cached_property
     def suspects(self) -> list[Spot]:
         """The spots where one change could make every gradient right, in the order of the run."""
-        found = [spot for spot in self.on_the_way if can_be(self.one, spot.steps, spot.bindings)]
-        return found or self.on_the_way
+        likely = self._on_the_way(all) or self._on_the_way(any)
+        return [*self._able(likely)] or self._on_the_way(any)
 
-    @cached_property
-    def on_the_way(self) -> list[Spot]:
-        """The spots on the way to a wrong gradient, but for those of right steps, in the order of the run."""
+    def _able(self, spots: Sequence[Spot]) -> Iterator[Spot]:
+        """Yield the spots of which one change could do, and those that there was no time to ask about."""
+        waiting = [*reversed(spots)]
+        with suppress(OutOfTimeError), self.one.clock.part(OF_SUSPECTS):
+            while waiting:
+                if can_be(self.one, waiting[-1].steps, waiting[-1].bindings):
+                    yield waiting[-1]
+                waiting.pop()
+        yield from reversed(waiting)
+
+    def _on_the_way(self, some: Callable[[Iterable[bool]], bool]) -> list[Spot]:
+        """Return the spots on the way to all or some wrong gradients, but for right ones, in order."""
         found = []
         for spot in self.spots:
             if not spot.place or is_machinery_file(spot.place[0]):
@@ -198,11 +249,23 @@ class Standing:
             if self.one.moves_right_ones(spot.steps, spot.bindings):
                 continue
             if spot.steps:
-                if spot.indices & self.guilty and not spot.indices <= self.right:
+                if self._leads_to(spot, some) and not spot.indices <= self.right:
                     found.append(spot)
-            elif self._moves(spot):
+            elif self._moves(spot) and not self._is_plain(spot):
                 found.append(spot)
         return sorted(found, key=lambda spot: (spot.time, not spot.steps))
+
+    def _leads_to(self, spot: Spot, some: Callable[[Iterable[bool]], bool]) -> bool:
+        """Tell whether all or some wrong gradients come from a spot; one is enough where numbers decide."""
+        some = any if self.one.trace.reads_numbers else some
+        return some(not spot.indices.isdisjoint(before) for before in self.ways)
+
+    @cached_property
+    def ways(self) -> list[set[int]]:
+        """The steps that each of the wrong gradients comes from."""
+        trace = self.one.trace
+        made = (trace.returned.get(name) for name in self.wrong)
+        return [trace.ancestors({index}) for index in made if index is not None]
 
     @property
     def last_true(self) -> list[Spot]:
@@ -213,10 +276,18 @@ class Standing:
         found = [spot for spot in self.spots if spot.steps and spot.indices <= last and spot.place]
         return [spot for spot in found if not self.one.moves_right_ones(spot.steps, ())]
 
+    def _is_plain(self, spot: Spot) -> bool:
+        """Tell whether a name, or a key, is given what has been called so before."""
+        return all(not b.is_argument and self.is_meant(b.source, b.meant) for b in spot.bindings)
+
     def _moves(self, spot: Spot) -> bool:
         """Tell whether a name moves the result."""
         influence = self.one.influence
         return influence is not None and any(binding.key in influence.of_name for binding in spot.bindings)
+
+
+def _is_of_loop(spot: Spot) -> bool:
+    return bool(spot.place) and spot.place[0].text.startswith("for ")
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

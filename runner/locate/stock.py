@@ -11,6 +11,9 @@ from runner.locate.arithmetic import FUNCTIONS, OPERATIONS, called_with
 from runner.locate.edit import REVERSED, Call, Edit, Pool, texts
 from runner.locate.trace import Step
 
+CONSTANT = 0.5
+"""What it costs more in place of a value that is one number everywhere: it may fit by chance."""
+
 
 @dataclass(frozen=True)
 class Stock:
@@ -47,7 +50,7 @@ def pool_edits(step: Step, pool: Pool, stock: Stock, is_known: Callable[[Tensor]
         for k in stock.instead(step.index, is_known(arg)):
             if pool[k].shape == arg.shape and not torch.equal(pool[k], arg):
                 what = say("in_place_of", new=stock.names[k], old=old)
-                yield Edit(what, 2.0 + stock.extra[k], _with(step, i, k))
+                yield Edit(what, 2.0 + CONSTANT * is_constant(arg) + stock.extra[k], _with(step, i, k))
         yield from _changed_operand(step, i, old, pool, [*stock.instead(step.index, is_known=False)], stock)
     if step.value.is_floating_point() and step.value.ndim:
         yield from put_in(step.value, pool, stock, [*stock.before(step.index)])
@@ -75,7 +78,7 @@ def put_in(
     """Yield a value with another one as a factor or as a term."""
     for k in known:
         if _fits(pool[k].shape, value.shape):
-            name, more = stock.names[k], cost + stock.extra[k]
+            name, more = stock.names[k], cost + CONSTANT * is_constant(value) + stock.extra[k]
             yield Edit(say("times", factor=name), more, _put("*", k))
             yield Edit(say("times", factor=f"(1 - {name})"), more + 0.1, _factor(k, lambda v: 1 - v))
             yield Edit(say("times", factor=f"(1 - {name}**2)"), more + 0.2, _factor(k, lambda v: 1 - v**2))
@@ -141,6 +144,11 @@ def _combined(step: Step, place: int, symbol: str, k: int, *, turned: bool) -> C
 
 def _with(step: Step, place: int, k: int) -> Callable[[Call], Tensor]:
     return lambda call: called_with(step, call, place, call.pool[k])
+
+
+def is_constant(value: Tensor) -> bool:
+    """Tell whether all elements are one number."""
+    return value.numel() > 1 and bool((value == value.reshape(-1)[0]).all())
 
 
 def _fits(one: torch.Size, shape: torch.Size) -> bool:

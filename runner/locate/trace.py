@@ -104,6 +104,11 @@ class Binding:
         """Whether it is no name, but what a function returns under a key."""
         return self.key[2].startswith("[")
 
+    @property
+    def meant(self) -> str:
+        """What it is given as: the name, or the key."""
+        return self.key[2].strip("[']")
+
 
 Part = Step | Binding
 """What may be replaced in a run."""

@@ -33,7 +33,7 @@ def statement(answer: Answer) -> Statement:
     other = say("or_at", place=spelled(others[0])) if others else None
     if answer.kind == "repair":
         figures = {"change": answer.repair, "text": answer.text, "seeds": answer.seeds, "other": other}
-        return say("repaired_at", place=spelled(place), **figures)
+        return say("repaired_at", place=spelled(place), at=_elsewhere(answer.changed, place), **figures)
     if answer.kind == "overwrites":
         return say("overwrites", place=spelled(place), name=answer.text)
     if answer.kind == "unread":
@@ -52,6 +52,12 @@ def spelled(place: Place) -> str:
     called = f", called from {_briefly(callers[0], first)}" if callers else ""
     given = f", with what {_briefly(numbers[0], first)} returns" if numbers else ""
     return f"{first}{called}{given}"
+
+
+def _elsewhere(changed: Place, place: Place) -> str:
+    """Return the line that a change is of, where it is another one than is named first."""
+    is_named = any(line.file == changed[0].file and changed[0].line in line.numbers for line in place[:1])
+    return "" if is_named else _briefly(changed[0], place[0])
 
 
 def _briefly(line: Line, beside: Line) -> str:

@@ -44,7 +44,7 @@ MISTAKES = {
     ),
     "transposed": ("grad_s.mT @ q", "grad_s @ q", "with grad_s.mT @ q in place of grad_s @ q"),
     "values": ("p.mT @ grad_o", "p @ grad_o", "with p.mT @ grad_o in place of p @ grad_o"),
-    "term": (" + grad_v @ Wv.T", "", "it should be dL/dx"),
+    "term": (" + grad_v @ Wv.T", "", "nothing reads Wv, which"),
 }
 
 

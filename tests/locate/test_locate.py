@@ -126,6 +126,18 @@ def test_two_mistakes_are_not_located(tmp_path: Path) -> None:
     assert str(statement(answer)).startswith("not located")
 
 
+def test_more_than_two_lines_are_not_named_but_what_they_lie_between_is(tmp_path: Path) -> None:
+    was = "    slope = s + z * s * (1 - s)\n"
+    chain = "t = torch.cos(z)", "u = torch.sin(s) * t", "w = u + torch.exp(-s)", "v = s * w", "slope = s + v"
+    spec, derivation, line = planted(tmp_path, was, "".join(f"    {step}\n" for step in chain))
+    answer = located(spec, derivation)
+    first = int(line.rpartition(":")[2])
+    assert (answer.kind, answer.places, answer.due) == ("nowhere", (), "dL/dz")
+    assert [place[0].line for place in answer.between] == [*range(first, first + len(chain))]
+    assert str(statement(answer)).startswith("not located")
+    assert f"{line} and " in str(statement(answer))
+
+
 @pytest.mark.parametrize(
     ("was", "now", "reason"),
     [

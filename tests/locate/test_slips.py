@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from runner.locate.slips import Slip, calls, factors, signs, small, terms
+from runner.locate.slips import Slip, calls, factors, flips, signs, small, terms
 from runner.locate.source import Slot, slots
 
 SMALL = {
@@ -13,7 +13,6 @@ SMALL = {
     "y = a / b": "y = b / a",
     "y = a * b": "y = b",
     "y = a @ b": "y = b.mT @ a",
-    "y = a > b": "y = a >= b",
     "y = -a": "y = a",
     "y = a + 1": "y = a + 2",
     "y = 0.25 * a": "y = 0.75 * a",
@@ -30,6 +29,9 @@ SMALL = {
     "y = a": "y += a",
     "y -= a": "y += a",
     "for t in range(n): f(t)": "for t in reversed(range(n)):\n    f(t)",
+}
+FLIPS = {
+    "y = a > b": "y = a >= b",
     "if c: f(t)": "if not c:\n    f(t)",
     "while t < n: t += 1": "while t <= n:\n    t += 1",
 }
@@ -56,6 +58,11 @@ def written(source: str, change: Callable[[Slot], Iterator[Slip]]) -> set[str]:
 @pytest.mark.parametrize("source", SMALL)
 def test_what_stands_there_is_changed(source: str) -> None:
     assert SMALL[source] in written(source, small)
+
+
+@pytest.mark.parametrize("source", FLIPS)
+def test_what_decides_is_flipped(source: str) -> None:
+    assert FLIPS[source] in written(source, flips)
 
 
 @pytest.mark.parametrize("now", ["y = -a", "y = a.mT", "y = 1 - a", "y = b"])

@@ -108,7 +108,7 @@ def test_a_derivation_that_does_not_read_its_upstream_gradient_is_found() -> Non
     with planted.written():
         answer = located(planted.target.spec, planted.derivation)
     assert [place[0].line for place in answer.places] == [*planted.lines]
-    assert str(statement(answer)).startswith("nothing reads grad_y, which ")
+    assert str(statement(answer)).startswith("nothing reads grad_y and index, which ")
 
 
 def test_what_was_given_and_is_written_to_is_found_at_its_new_name(tmp_path: Path) -> None:
