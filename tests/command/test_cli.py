@@ -41,7 +41,38 @@ def test_a_report_is_made_while_the_sweep_runs(run: Run, monkeypatch: pytest.Mon
     assert (folder / "report.parquet").exists()
 
 
+GATED = """
+import torch
+from runner.formula import Example, register
+
+def shapes(n: int):
+    return {"a": (n,), "b": (n,)}
+
+def forward(a, b):
+    return a * torch.sigmoid(b)
+
+def by_hand(grad_y, a, b):
+    s = torch.sigmoid(b)
+    grad_a = s
+    return {"a": grad_a, "b": grad_y * a * s * (1 - s)}
+
+register(gradients=[by_hand], example=Example(shape={"n": 5}))
+"""
+
+
+@pytest.mark.usefixtures("own_formulas")
+@pytest.mark.parametrize("name", ["gated", "formula=gated"])
+def test_a_formula_of_ones_own_is_explained(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gated.py").write_text(GATED)
+    assert handgrad(monkeypatch, "explain", name, "plugins=[gated.py]") == 1
+    assert "the first wrong step is in gated.py:13: it should be dL/da" in capfd.readouterr().out
+
+
 REFUSED = {
+    "explain n=3": "explain: name an experiment or a formula first, as in handgrad explain mse shape.n=7, or",
     "report": "handgrad report: the following arguments are required: DIR; usage: handgrad report [-h]",
     "report nowhere": "nowhere: there is no such folder",
     "report .": ".: has no ledger.jsonl, of which a report is made; did you mean outputs/day?",
