@@ -32,7 +32,7 @@ from experiments.layers import linear
 from runner.formula import Edge, Example, Gradients, Sizes, in_float32, integer, register
 
 Mask = Literal["none", "causal"]
-AT_A_TIME = 2**16  # probabilities, which stay in a core's cache between the steps
+AT_A_TIME = 2**14  # probabilities, which stay in a core's cache between the steps
 
 
 def shapes(N: int, T: int, D: int, *, heads: int = 1) -> Sizes:

@@ -14,7 +14,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Judge an experiment, or a formula, and list its derivations with what each line is; exits as the app does.
+    """Judge an experiment or a formula, and list its derivations line by line; exits as the app does.
 
     Raises UserError where none is named.
     """
