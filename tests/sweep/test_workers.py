@@ -89,7 +89,14 @@ def test_a_child_that_does_not_start_stops_the_sweep(run: Run, tmp_path: Path, w
 def children() -> list[psutil.Process]:
     """Return the processes that run points for this test: of the sweep, or of a Dask worker."""
     found = psutil.Process().children(recursive=True)
-    return [process for process in found if CHILD in " ".join(process.cmdline())]
+    return [process for process in found if CHILD in _command(process)]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it has ended since it was seen
+        return ""
 
 
 def test_ctrl_c_ends_sweep_and_children_in_the_middle_of_points(tmp_path: Path, pool: str) -> None:
@@ -100,12 +107,15 @@ def test_ctrl_c_ends_sweep_and_children_in_the_middle_of_points(tmp_path: Path, 
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while len(mine := {*children()} - before) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(1)
-    sweep.send_signal(signal.SIGINT)
-    _, err = sweep.communicate(timeout=20)
+    try:
+        deadline = time.monotonic() + 60
+        while len(mine := {*children()} - before) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        sweep.send_signal(signal.SIGINT)
+        _, err = sweep.communicate(timeout=20)
+    finally:
+        sweep.kill()  # else it would keep the workers of tests to come
     assert sweep.returncode == 130, err
     assert err.startswith("interrupted. ")
     assert len(mine) == 2
