@@ -16,6 +16,7 @@ from runner.selftest import campaign
 from runner.selftest.campaign import plant
 from runner.selftest.due import DUE, GRADES
 from runner.selftest.mistake import KINDS
+from tests.processes import command_of
 
 SMALL = ["selftest", "--formula", "mse", "relu", "dot_product", "--seeds", "1", "--processes", "1",
          "--classes", "scale", "transpose", "contexts"]  # fmt: skip
@@ -139,7 +140,7 @@ def test_processes_end_with_the_command_whatever_ends_it() -> None:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         children: list[psutil.Process] = []
         for _ in range(300):
-            children = [p for p in psutil.Process(running.pid).children() if "spawn_main" in str(p.cmdline())]
+            children = [p for p in psutil.Process(running.pid).children() if "spawn_main" in command_of(p)]
             if len(children) == 2 and all(child.cpu_times().user > 1 for child in children):
                 break
             time.sleep(0.1)

@@ -15,6 +15,7 @@ import pytest
 from runner.sweep import ledger
 from runner.sweep.supervise import CHILD
 from tests.conftest import Run
+from tests.processes import command_of
 from tests.sweep.clusters import scheduler, worker
 from tests.sweep.test_hostile import HOSTILE
 from tests.test_layers import ROOT
@@ -89,14 +90,7 @@ def test_a_child_that_does_not_start_stops_the_sweep(run: Run, tmp_path: Path, w
 def children() -> list[psutil.Process]:
     """Return the processes that run points for this test: of the sweep, or of a Dask worker."""
     found = psutil.Process().children(recursive=True)
-    return [process for process in found if CHILD in _command(process)]
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:  # it has ended since it was seen
-        return ""
+    return [process for process in found if CHILD in command_of(process)]
 
 
 def test_ctrl_c_ends_sweep_and_children_in_the_middle_of_points(tmp_path: Path, pool: str) -> None:
