@@ -19,9 +19,9 @@ by repetition; it converges as the forward does, since W' D has the eigenvalues 
 Delicate: I - D W is singular where two fixed points meet, and near that u grows without bound. The forward is
 a solver that stops: 50 steps, each of which shrinks the error to half or less, leave 1e-15 of it, and 50
 times that in what autograd makes of them. More is left where a sum over rows cancels, and `tolerance`, 1e-10,
-asks for no more of a gradient. A
-solver that stops as soon as z stands still takes no step where it begins at the fixed point, as for x = 0
-and b = 0; its z is right, and what autograd makes of it is not. Half precision is computed in float32.
+asks for no more of a gradient. A solver that stops as soon as z stands still takes no step where it begins at
+the fixed point, as for x = 0 and b = 0; its z is right, and what autograd makes of it is not. Half precision
+is computed in float32.
 
 Edges: a W that does not contract may have no fixed point that repetition finds: ArithmeticError.
 """

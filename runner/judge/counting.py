@@ -5,13 +5,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from runner.judge.dispatch import EachOperation
 
 MATRIX_PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "convolution", "_convolution", "convolution_backward")
 
 
-class Counting(TorchDispatchMode):
+class Counting(EachOperation):  # type: ignore[no-untyped-call]
     """Counts the operations that PyTorch dispatches.
 
     `flops` are the multiplications and additions of matrix products and convolutions, by the formulas of
@@ -20,26 +21,19 @@ class Counting(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.calls = self.moved = self.flops = self.operations = 0
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Keep PyTorch from importing its compiler, which takes seconds, to leave this out of it."""
-        return False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation and count it; a view moves nothing."""
-        result = func(*args, **(kwargs or {}))
+    def see(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        """Count an operation; a view moves nothing."""
         self.calls += 1
         if func._schema.name == "aten::detach" or func.is_view:
-            return result
-        flops = _flops(func, args, kwargs or {}, result)
+            return
+        flops = _flops(func, args, kwargs, result)
         self.flops += flops
         moved = _largest((*args, result))
         self.moved += 0 if flops else moved
         self.operations += flops or moved
-        return result
 
 
 def _flops(func: Any, args: Any, kwargs: Any, result: Any) -> int:

@@ -1,14 +1,13 @@
 """Numbers below the normal ones of their dtype: they have lost digits, and their reciprocals overflow."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from runner.case.case import Case
+from runner.judge.dispatch import EachOperation
 
 
 def underflows(case: Case) -> bool:
@@ -19,23 +18,15 @@ def underflows(case: Case) -> bool:
     return watched.subnormal
 
 
-class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Looks at what every operation makes."""
+class _Watched(EachOperation):  # type: ignore[no-untyped-call]
+    """Sees whether an operation makes a subnormal number."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.subnormal = False
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        made = func(*args, **(kwargs or {}))
-        self.subnormal = self.subnormal or any(map(_has_subnormal, tree_leaves(made)))
-        return made
+    def see(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        self.subnormal = self.subnormal or any(map(_has_subnormal, tree_leaves(result)))
 
 
 def _has_subnormal(made: object) -> bool:
