@@ -74,6 +74,11 @@ def outcome(planted: Planted, taken_out: bool) -> Outcome:
 
     Taken out too is what would undo the mistake: a function that reads as it did before.
     """
+    with planted.written():
+        return _outcome(planted, taken_out)
+
+
+def _outcome(planted: Planted, taken_out: bool) -> Outcome:
     spec, derivation = planted.target.spec, planted.derivation
     one, search, repairs = _asked(planted)
     if taken_out and search is not None:
@@ -168,8 +173,7 @@ def main() -> None:
     torch.set_num_threads(1)
     outcomes = []
     for i, one in enumerate(planted(options)):
-        with one.written():
-            outcomes.append(outcome(one, taken_out=i % 2 == 1))
+        outcomes.append(outcome(one, taken_out=i % 2 == 1))
         if options.verbose:
             print(outcomes[-1], "out" if i % 2 else "", flush=True)
     print("\n".join(table(outcomes)))

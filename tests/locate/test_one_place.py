@@ -49,7 +49,5 @@ MISTAKES = {
 
 @pytest.mark.parametrize("kind", MISTAKES)
 def test_one_line_is_named(kind: str) -> None:
-    mistake = planted_by_hand(MISTAKES[kind])
-    with mistake.written():
-        found = outcome(mistake, taken_out=True)
+    found = outcome(planted_by_hand(MISTAKES[kind]), taken_out=True)
     assert (len(found.answer.places), found.is_named) == (1, True), str(found)

@@ -38,16 +38,12 @@ PASSED_BY = ByHand(
 
 @pytest.mark.parametrize("kind", OUT)
 def test_the_line_of_the_mistake_is_named_too(kind: str) -> None:
-    mistake = planted_by_hand(OUT[kind])
-    with mistake.written():
-        found = outcome(mistake, taken_out=True)
+    found = outcome(planted_by_hand(OUT[kind]), taken_out=True)
     assert found.is_named, str(found)
 
 
 def test_a_call_that_a_repair_takes_out_is_where_the_mistake_is() -> None:
-    mistake = planted_by_hand(PASSED_BY)
-    with mistake.written():
-        found = outcome(mistake, taken_out=False)
+    found = outcome(planted_by_hand(PASSED_BY), taken_out=False)
     assert found.is_named, str(found)
 
 
